@@ -27,6 +27,7 @@ import (
 	"github.com/waystation/waystation/bridge/logmask"
 	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/outbox"
 	"github.com/waystation/waystation/bridge/people"
 	"github.com/waystation/waystation/bridge/proxy"
 	"github.com/waystation/waystation/bridge/sessionconfig"
@@ -109,6 +110,7 @@ type Bridge struct {
 
 	people *directory.Store // groups and phone number pairs seen by each session
 	labels *labels.Store
+	outbox *outbox.Store
 
 	gate   gate            // counts all goroutines and event handlers of the bridge
 	ctx    context.Context // ends when Close has finished waiting or the context of Close ends
@@ -169,6 +171,10 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 		b.cancel()
 		return nil, fmt.Errorf("bridge: %w", err)
 	}
+	if b.outbox, err = outbox.Open(ctx, opts.DB); err != nil {
+		b.cancel()
+		return nil, fmt.Errorf("bridge: %w", err)
+	}
 	if err = b.openMessages(ctx, opts); err != nil {
 		b.cancel()
 		return nil, err
@@ -212,6 +218,7 @@ func (b *Bridge) load(ctx context.Context) error {
 // a time. It returns immediately.
 func (b *Bridge) Start(context.Context) error {
 	started := b.spawn(func() {
+		b.wakeOutboxes()
 		for _, s := range b.Sessions() {
 			if !s.wantsConnection() {
 				continue

@@ -1,6 +1,10 @@
 package bridge
 
-import "time"
+import (
+	"time"
+
+	"github.com/waystation/waystation/bridge/outbox"
+)
 
 // Config sets limits, timeouts and pauses of the bridge. A zero field has its default.
 type Config struct {
@@ -64,6 +68,8 @@ type Config struct {
 	// KeepDeleted is the time for which messages, media and contact keys of a session deleted without purge are kept,
 	// for a session created with Restore. Default 30 days.
 	KeepDeleted time.Duration
+	// Outbox has the limits of automatic messages.
+	Outbox outbox.Config
 }
 
 const (
@@ -108,6 +114,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxHistoryRequests, defaultMaxHistoryRequests)
 	setDefault(&c.DeviceName, defaultDeviceName)
 	setDefault(&c.KeepDeleted, defaultKeepDeleted)
+	c.Outbox = c.Outbox.WithDefaults()
 	return c
 }
 

@@ -414,6 +414,7 @@ func (s *Session) shutDown() {
 	s.mu.Lock()
 	s.stopTimers()
 	s.stopReachoutTimer()
+	s.sends.Stop()
 	f, cli := s.attempt, s.cli
 	if f != nil {
 		f.cancel()

@@ -103,6 +103,9 @@ func (b *Bridge) wipe(ctx context.Context, d deletion) error {
 			return wa.StorageError("forget the session's stored files", err)
 		}
 	}
+	if err := b.outbox.Purge(ctx, d.owner); err != nil {
+		return wa.StorageError("delete the session's automatic messages", err)
+	}
 	if err := b.lids.Purge(ctx, d.owner); err != nil {
 		return wa.StorageError("delete the session's phone number pairs", err)
 	}

@@ -29,7 +29,7 @@ func (c *deviceContainer) PutDevice(ctx context.Context, device *store.Device) e
 	if device.Initialized {
 		return b.devices.PutDevice(ctx, device)
 	}
-	jid := *device.ID
+	jid, now := *device.ID, time.Now().UTC().Truncate(time.Millisecond)
 	err := database.Transact(ctx, b.db, func(ctx context.Context) error {
 		// The same device number may be assigned again after a logout. Without the deletion its row would keep the old
 		// keys.
@@ -42,7 +42,7 @@ func (c *deviceContainer) PutDevice(ctx context.Context, device *store.Device) e
 		if err := b.devices.PutDevice(ctx, device); err != nil {
 			return err
 		}
-		return b.store.setDevice(ctx, s.id, jid)
+		return b.store.setDevice(ctx, s.id, jid, now)
 	})
 	if err != nil {
 		device.Initialized = false
@@ -52,6 +52,7 @@ func (c *deviceContainer) PutDevice(ctx context.Context, device *store.Device) e
 	s.mu.Lock()
 	s.row.Device, s.row.HoldReason = jid, ""
 	s.row.DefaultTimer, s.row.DefaultTimerAt = 0, time.Time{}
+	s.row.PairedAt = now
 	s.mu.Unlock()
 	return nil
 }

@@ -197,6 +197,11 @@ func (b *Bridge) runExpiry(ctx context.Context) {
 		interval := min(max(b.cfg.PhoneTimeout/10, minHistorySweep), maxHistorySweep)
 		database.SweepEvery(ctx, interval, b.expireHistory, b.log, "requests for history could not be ended")
 	})
+	b.spawn(func() {
+		database.SweepEvery(ctx, keptSweep, func(ctx context.Context) error {
+			return b.outbox.Expire(ctx, time.Now().Add(-b.cfg.Outbox.Keep))
+		}, b.log, "ended automatic messages could not be removed")
+	})
 	database.SweepEvery(ctx, keptSweep, func(ctx context.Context) error { return b.ExpireKept(ctx, time.Now()) }, b.log, "data of deleted sessions could not be removed")
 }
 

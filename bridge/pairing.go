@@ -302,7 +302,7 @@ func (s *Session) clearLink(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := s.b.store.setDevice(ctx, s.id, types.EmptyJID); err != nil {
+		if err := s.b.store.setDevice(ctx, s.id, types.EmptyJID, time.Time{}); err != nil {
 			return err
 		}
 		if err := s.b.store.setWanted(ctx, s.id, false); err != nil {

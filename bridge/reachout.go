@@ -30,6 +30,7 @@ func (s *Session) setReachout(next outbound.Reachout) bool {
 	s.stopReachoutTimer()
 	s.startReachoutTimer()
 	s.wakeWaiters()
+	s.sends.Wake()
 	return true
 }
 

@@ -48,7 +48,7 @@ func (c conn) RecordPending(ctx context.Context, cli *whatsmeow.Client, out *out
 	if err := t.Emit("Message", data.Timestamp, key, chats, data); err != nil {
 		return address, false, err
 	}
-	t.Last().Origin, t.Last().Project = journal.OriginAPI, begin
+	t.Last().Origin, t.Last().Project = originOfSent(out), begin
 	last := t.Len() - 1
 	if err := t.StoreFile(data, content, chats, key); err != nil {
 		return address, false, err
@@ -62,6 +62,14 @@ func (c conn) RecordPending(ctx context.Context, cli *whatsmeow.Client, out *out
 	}
 	t.Committed()
 	return row.Chat, stored, nil
+}
+
+// originOfSent returns the origin of the events of a sent message.
+func originOfSent(out *outbound.Outgoing) string {
+	if out.Automatic {
+		return journal.OriginAutomation
+	}
+	return journal.OriginAPI
 }
 
 // describeOutgoing builds the data of the event of an own message.
@@ -110,7 +118,7 @@ func (c conn) RecordChange(ctx context.Context, cli *whatsmeow.Client, out *outb
 	if !out.Echo {
 		err = project(ctx)
 	} else if err = t.Emit("Message", data.Timestamp, key, chats, data); err == nil {
-		t.Last().Origin, t.Last().Project = journal.OriginAPI, project
+		t.Last().Origin, t.Last().Project = originOfSent(out), project
 		err = t.Append()
 	}
 	if err != nil {
@@ -137,7 +145,7 @@ func (c conn) RecordStatus(ctx context.Context, out *outbound.Outgoing, chat mes
 	if err := t.Emit("MessageStatus", data.Timestamp, "", chats, data); err != nil {
 		return err
 	}
-	t.Last().Origin, t.Last().Project = journal.OriginAPI, project
+	t.Last().Origin, t.Last().Project = originOfSent(out), project
 	return t.Append()
 }
 

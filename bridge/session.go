@@ -22,6 +22,7 @@ import (
 	"github.com/waystation/waystation/bridge/newsletters"
 	"github.com/waystation/waystation/bridge/orders"
 	"github.com/waystation/waystation/bridge/outbound"
+	"github.com/waystation/waystation/bridge/outbox"
 	"github.com/waystation/waystation/bridge/proxy"
 	"github.com/waystation/waystation/bridge/sessionconfig"
 	"github.com/waystation/waystation/bridge/spam"
@@ -87,6 +88,7 @@ type Session struct {
 	business    *business.Service
 	spam        *spam.Service
 	orders      *orders.Service
+	sends       *outbox.Service
 
 	redelivery redelivery
 
@@ -121,6 +123,7 @@ func newSession(b *Bridge, row *sessionRow, held quarantined) *Session {
 	s.orders = orders.NewService(view)
 	s.communities = communities.NewService(view, s.groups, s.outbound)
 	s.statusPosts = statusposts.NewService(view, s.outbound)
+	s.sends = outbox.NewService(view, s.owner, b.outbox, &b.cfg.Outbox, s.log)
 	s.snap = initialSnapshot(row, held, time.Now())
 	s.posted = s.snap
 	return s
@@ -212,6 +215,7 @@ func (s *Session) markDeleted() {
 	s.deleted = true
 	s.stopReachoutTimer()
 	s.mu.Unlock()
+	s.sends.Stop()
 	s.work.close()
 }
 
@@ -220,6 +224,7 @@ func (s *Session) unmarkDeleted() {
 	s.deleted = false
 	s.mu.Unlock()
 	s.work.open()
+	s.sends.Resume()
 }
 
 // beginCommand waits until no other command runs on the session.

@@ -49,6 +49,7 @@ type sessionRow struct {
 	UpdatedAt       time.Time
 	DefaultTimer    time.Duration // timer of new chats; 0 = off
 	DefaultTimerAt  time.Time     // time of the setting; zero = not known
+	PairedAt        time.Time     // end of the last pairing; zero = not paired yet
 }
 
 // identity is the last known identity of the account.
@@ -71,14 +72,14 @@ var proxyColumn = vault.Column{Table: "bridge_sessions", Name: "proxy_url", Of: 
 func proxyPlace(session string) []string { return []string{"proxy_url", session} }
 
 const sessionColumns = `id, incarnation, name, device_jid, device_lid, push_name, platform, business_name, wanted, hold_reason, hold_until, settings, proxy_enabled, proxy_url,
-	client_profile, last_connected_at, created_at, updated_at, default_timer, default_timer_at`
+	client_profile, last_connected_at, created_at, updated_at, default_timer, default_timer_at, paired_at`
 
 func (st sessionStore) scan(row dbutil.Scannable) (*sessionRow, error) {
 	var r sessionRow
 	var device, lid, settings, profile string
-	var holdUntil, lastConnected, created, updated, timer, timerAt int64
+	var holdUntil, lastConnected, created, updated, timer, timerAt, paired int64
 	err := row.Scan(&r.ID, &r.Incarnation, &r.Name, &device, &lid, &r.Identity.PushName, &r.Identity.Platform, &r.Identity.BusinessName, &r.Wanted, &r.HoldReason, &holdUntil, &settings, &r.Proxy.Enabled, &r.Proxy.URL,
-		&profile, &lastConnected, &created, &updated, &timer, &timerAt)
+		&profile, &lastConnected, &created, &updated, &timer, &timerAt, &paired)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +108,7 @@ func (st sessionStore) scan(row dbutil.Scannable) (*sessionRow, error) {
 	r.HoldUntil, r.LastConnectedAt = fromMillis(holdUntil), fromMillis(lastConnected)
 	r.CreatedAt, r.UpdatedAt = fromMillis(created), fromMillis(updated)
 	r.DefaultTimer, r.DefaultTimerAt = time.Duration(timer)*time.Second, fromMillis(timerAt)
+	r.PairedAt = fromMillis(paired)
 	return &r, nil
 }
 
@@ -178,10 +180,10 @@ func (st sessionStore) setConnectedAt(ctx context.Context, id string, at time.Ti
 	return err
 }
 
-// setDevice sets the session's device; an empty device removes it.
-func (st sessionStore) setDevice(ctx context.Context, id string, device types.JID) error {
-	_, err := st.db.Exec(ctx, `UPDATE bridge_sessions SET device_jid=$2, hold_reason='', hold_until=0, default_timer=0, default_timer_at=0 WHERE id=$1`,
-		id, deviceString(device))
+// setDevice sets the session's device and the time of its pairing; an empty device removes it.
+func (st sessionStore) setDevice(ctx context.Context, id string, device types.JID, pairedAt time.Time) error {
+	_, err := st.db.Exec(ctx, `UPDATE bridge_sessions SET device_jid=$2, hold_reason='', hold_until=0, default_timer=0, default_timer_at=0, paired_at=$3 WHERE id=$1`,
+		id, deviceString(device), toMillis(pairedAt))
 	return err
 }
 

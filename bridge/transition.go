@@ -45,6 +45,7 @@ func (s *Session) feed(in Input, d Details, f fact) bool {
 	if after.State == StateConnected {
 		s.connectedAt = now
 		s.row.LastConnectedAt = now.Truncate(time.Millisecond)
+		s.sends.Wake()
 	}
 	s.wakeWaiters()
 	if s.worthTelling(before, after) {

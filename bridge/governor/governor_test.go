@@ -76,7 +76,10 @@ func TestQuietHours(t *testing.T) {
 	}
 	at := func(day, hour, minute int) time.Time { return time.Date(2030, 3, day, hour, minute, 0, 0, zone) }
 	for _, c := range []struct{ now, end time.Time }{
-		{at(1, 21, 59), time.Time{}}, {at(1, 22, 0), at(2, 7, 30)}, {at(2, 3, 0), at(2, 7, 30)}, {at(2, 7, 30), time.Time{}},
+		{at(1, 21, 59), time.Time{}},
+		{at(1, 22, 0), at(2, 7, 30)},
+		{at(2, 3, 0), at(2, 7, 30)},
+		{at(2, 7, 30), time.Time{}},
 		{at(30, 23, 0), at(31, 7, 30)}, // the night in which summer time begins
 	} {
 		if end, quiet := q.End(c.now.UTC(), zone); !end.Equal(c.end) || quiet != !c.end.IsZero() {

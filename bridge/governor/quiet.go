@@ -22,7 +22,9 @@ func ParseQuiet(text string) (Quiet, error) {
 		text != fmt.Sprintf("%02d:%02d-%02d:%02d", fromHour, fromMinute, untilHour, untilMinute) {
 		return Quiet{}, fmt.Errorf("%q is not of the form 22:00-07:00", text)
 	}
-	of := func(hour, minute int) time.Duration { return time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute }
+	of := func(hour, minute int) time.Duration {
+		return time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute
+	}
 	return Quiet{From: of(fromHour, fromMinute), Until: of(untilHour, untilMinute)}, nil
 }
 

@@ -28,6 +28,7 @@ type SendOptions struct {
 	CheckRecipient      bool
 	MarkRead            bool
 	Echo                *bool // nil = setting of the server and the session
+	Automatic           bool  // the server sends it by itself; its events have the origin automation
 
 	// ContentField is the parameter that contained the content, for errors; empty = the call's own parameters.
 	ContentField string
@@ -104,6 +105,7 @@ func (s *Service) Send(ctx context.Context, to string, c *message.Content, o *Se
 	if err := s.showTyping(ctx, cli, chat, o.TypingSeconds, c.Type == message.TypeAudio && c.VoiceNote); err != nil {
 		return nil, err
 	}
+	out.Automatic = o.Automatic
 	out.ID, out.Echo, out.Asked = o.MessageID, s.conn.Echoes(chat, o.Echo), o.Echo != nil && *o.Echo
 	switch {
 	case c.IsAct():

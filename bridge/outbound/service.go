@@ -59,6 +59,7 @@ type Outgoing struct {
 	Recipients int                    // number of people it is sent to; 0 = not known
 	Echo       bool                   // the message becomes an event
 	Asked      bool                   // the call itself requested the event
+	Automatic  bool                   // the server sends it by itself
 }
 
 // Config contains the parts of a Service; all are necessary except ObserveAck.

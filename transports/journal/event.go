@@ -8,15 +8,16 @@ import (
 
 // Origins of events.
 const (
-	OriginWhatsApp = "whatsapp" // delivered by WhatsApp
-	OriginAPI      = "api"      // caused by a call of a client
-	OriginServer   = "server"   // caused by Waystation itself
+	OriginWhatsApp   = "whatsapp"   // delivered by WhatsApp
+	OriginAPI        = "api"        // caused by a call of a client
+	OriginAutomation = "automation" // caused by the server itself on behalf of a session: an answer, a schedule or a job
+	OriginServer     = "server"     // caused by Waystation itself
 )
 
 // Record is a record to append. It and the values it points to must not be changed afterwards.
 type Record struct {
 	Type   string    // event name of the documents, for example "Message"
-	Origin string    // OriginWhatsApp, OriginAPI or OriginServer; "" = OriginServer
+	Origin string    // OriginWhatsApp, OriginAPI, OriginAutomation or OriginServer; "" = OriginServer
 	Time   time.Time // time of the event, kept in milliseconds; zero or outside of the years 1970 to 9999 = now
 	Chats  []string  // JIDs by which a chat filter finds it, in every known form
 	Key    string    // durable dedupe key within the session; "" = never a duplicate
