@@ -60,6 +60,11 @@ var eventTypes = [...]EventType{
 	{Name: "BlocklistChange", Summary: "A contact was blocked or unblocked."},
 	{Name: "AccountReachoutTimelock", Summary: "WhatsApp limits, or no longer limits, writing to new contacts."},
 
+	{Name: "ScheduleEnded", Summary: "A scheduled message was sent, failed for good, or could not be sent in time."},
+	{Name: "JobProgress", Summary: "A job sent a message, failed to, was paused or resumed.", Volatile: true},
+	{Name: "JobCompleted", Summary: "A job has ended: each recipient has an outcome, or it was cancelled."},
+	{Name: "AutomationHeld", Summary: "WhatsApp limits or refuses messages of the account, so automatic messages wait."},
+
 	{Name: "CallOffer", Summary: "Somebody calls."},
 	{Name: "CallOfferNotice", Summary: "Somebody calls a group."},
 	{Name: "CallAccept", Summary: "A call was taken on another own device."},

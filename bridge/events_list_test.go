@@ -19,7 +19,7 @@ func TestEventTypesAreThoseEmitted(t *testing.T) {
 		emitted[name] = false
 	}
 	var files []string
-	for _, dir := range []string{".", "inbound", "inbound/history"} {
+	for _, dir := range []string{".", "inbound", "inbound/history", "outbox"} {
 		found, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(found) == 0 {
 			t.Fatalf("no files in %s: %v", dir, err)
@@ -70,10 +70,13 @@ func emittedBy(n ast.Node) (name string, volatile bool) {
 	switch n := n.(type) {
 	case *ast.CallExpr:
 		fn, ok := n.Fun.(*ast.SelectorExpr)
-		if !ok || len(n.Args) == 0 || !slices.Contains([]string{"Emit", "signal", "about", "chatChange", "call"}, fn.Sel.Name) {
+		if ok && fn.Sel.Name == "EmitAutomation" && len(n.Args) > 1 {
+			return text(n.Args[1]), false
+		}
+		if !ok || len(n.Args) == 0 || !slices.Contains([]string{"Emit", "signal", "about", "chatChange", "call", "SignalAutomation"}, fn.Sel.Name) {
 			return "", false
 		}
-		return text(n.Args[0]), fn.Sel.Name == "signal"
+		return text(n.Args[0]), fn.Sel.Name == "signal" || fn.Sel.Name == "SignalAutomation"
 	case *ast.KeyValueExpr: // a row of the types of receipts
 		key, ok := n.Key.(*ast.SelectorExpr)
 		row, isRow := n.Value.(*ast.CompositeLit)

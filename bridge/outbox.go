@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge/chats"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/outbox"
 	"github.com/waystation/waystation/bridge/wa"
@@ -41,6 +42,23 @@ func (c conn) SendStored(ctx context.Context, to string, m *outbox.Message, mess
 		})
 		return err
 	})
+}
+
+// PermitSend implements outbound.Conn.
+func (c conn) PermitSend(ctx context.Context) error {
+	if !c.session.Settings().GovernAPISends {
+		return nil
+	}
+	return c.session.sends.PermitCall(ctx)
+}
+
+// SendNotice sends a text by itself, if the send governor permits it now.
+func (c conn) SendNotice(ctx context.Context, to, text, messageID string) error {
+	if err := c.session.sends.PermitCall(ctx); err != nil {
+		return err
+	}
+	_, err := c.session.outbound.Send(ctx, to, &message.Content{Type: message.TypeText, Text: text}, &outbound.SendOptions{MessageID: messageID, Automatic: true})
+	return err
 }
 
 // EmitAutomation implements outbox.Conn.

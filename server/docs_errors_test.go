@@ -61,6 +61,7 @@ var reasonMeanings = map[string]struct {
 	"passkey_pending":     {rpc.CodeConflict, "Pairing is in the passkey step, which forbids the call."},
 	"no_confirmation_due": {rpc.CodeConflict, "No confirmation is due in this session."},
 	"wrong_number":        {rpc.CodeConflict, "The session belongs to another number. See [another number](../passkey.md#another-number)."},
+	"send_governor":       {rpc.CodeRateLimited, "The session's send governor permits no message at present; `details.retry_at` has the time of a retry. See [automation](../automation.md#pace)."},
 	"reachout_timelock":   {rpc.CodeWhatsApp, "WhatsApp forbids the account to write to new contacts until `details.retry_at`. See [concepts](../concepts.md#messages-to-new-contacts-and-history)."},
 }
 

@@ -31,6 +31,7 @@ var eventPages = []struct {
 		"UnarchiveChatsSetting", "PushNameSetting", "AppState", "AppStateSyncComplete", "AppStateSyncError",
 	}},
 	{"account", "Privacy and restrictions", []string{"PrivacySettings", "Blocklist", "BlocklistChange", "AccountReachoutTimelock"}},
+	{"automation", "Automatic messages", []string{"ScheduleEnded", "JobProgress", "JobCompleted", "AutomationHeld"}},
 	{"calls", "Calls", []string{"CallOffer", "CallOfferNotice", "CallAccept", "CallPreAccept", "CallRelayLatency", "CallTerminate", "CallReject"}},
 	{"newsletters", "Newsletters", []string{"NewsletterJoin", "NewsletterLeave", "NewsletterMuteChange", "NewsletterLiveUpdate"}},
 	{"session", "The session and its connection", []string{

@@ -18,6 +18,10 @@ func (a *app) openBridge(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("allow-hosts: %w", err)
 	}
+	automation, err := outboxConfig(a.cfg)
+	if err != nil {
+		return err
+	}
 	a.bridge, err = bridge.Open(ctx, bridge.Options{
 		DB: a.db, Journal: a.journal, Attach: a.network.Attach, Simulation: a.network.Address, HTTP: a.network.HTTP, Outbound: outbound, Storage: a.storage, Log: a.log.With("part", "bridge"),
 		Media: media.Config{
@@ -35,6 +39,7 @@ func (a *app) openBridge(ctx context.Context) error {
 			KeepAliveLimit: a.cfg.KeepAliveLimit, RedeliveryPause: a.cfg.RedeliveryPause, EventDataLimit: a.cfg.MaxEventBytes, HistoryWorkers: a.cfg.HistoryWorkers,
 			PhoneTimeout: a.cfg.PhoneTimeout, MaxHistoryRequests: a.cfg.MaxHistoryRequests,
 			MaxLabels: a.cfg.MaxLabels, MaxLabelUses: a.cfg.MaxLabelUses,
+			Outbox:         automation,
 			PasskeyTimeout: a.cfg.PasskeyTimeout, ConfirmTimeout: a.cfg.PasskeyConfirmTimeout,
 		},
 	})

@@ -3,6 +3,7 @@ package governor
 import (
 	"fmt"
 	"time"
+	_ "time/tzdata" // zones on machines without a database of them
 )
 
 // Quiet is a daily time without automatic sends other than replies, from a minute of the day until another, which may be

@@ -117,7 +117,7 @@ func (t *Translation) rejectCall(meta types.BasicCallMeta) {
 			return
 		}
 		// A repeated offer gets one answer.
-		if _, err := s.conn.SendText(ctx, meta.From.ToNonAD().String(), notice, noticeID(meta.CallID)); err != nil {
+		if err := s.conn.SendNotice(ctx, meta.From.ToNonAD().String(), notice, noticeID(meta.CallID)); err != nil {
 			s.log().Warn("the notice after a rejected call could not be sent", "error", err)
 		}
 	})

@@ -140,9 +140,9 @@ func (w *world) StaysOut(_ context.Context, outlet string) (bool, error) {
 	return w.staysOut, nil
 }
 
-func (w *world) SendText(_ context.Context, to, text, id string) (string, error) {
+func (w *world) SendNotice(_ context.Context, to, text, id string) error {
 	w.called("send %q to %s as %s", text, to, id)
-	return id, nil
+	return nil
 }
 
 func (w *world) StoredGroup(context.Context, types.JID) (*groups.Group, error) { return w.group, nil }

@@ -35,8 +35,8 @@ type Conn interface {
 	EventSettings() Settings
 	// StaysOut reports, in the transaction of ctx, whether the session stays out of an outlet that all sessions share.
 	StaysOut(ctx context.Context, outlet string) (bool, error)
-	// SendText sends a text under a message id.
-	SendText(ctx context.Context, to, text, messageID string) (id string, err error)
+	// SendNotice sends a text by itself, under a message id.
+	SendNotice(ctx context.Context, to, text, messageID string) error
 	// StoredGroup returns a group as it is stored; nil = it is not stored.
 	StoredGroup(ctx context.Context, group types.JID) (*groups.Group, error)
 	// StorePushName stores the account's own push name.

@@ -70,7 +70,11 @@ func (s *Service) Forward(ctx context.Context, chat, id string, recipients []str
 		if o.MessageIDs != nil {
 			message.ID = o.MessageIDs[i]
 		}
-		if sent, err := s.deliverOnce(ctx, cli, message); err != nil {
+		sent := (*Sent)(nil)
+		if err = s.conn.PermitSend(ctx); err == nil {
+			sent, err = s.deliverOnce(ctx, cli, message)
+		}
+		if err != nil {
 			out[i].Error = wa.OrNull(wa.PublicText(err, "could not send the message"))
 		} else {
 			out[i].MessageID, out[i].Timestamp = &sent.MessageID, &sent.Timestamp

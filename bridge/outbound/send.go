@@ -88,6 +88,11 @@ func (s *Service) Send(ctx context.Context, to string, c *message.Content, o *Se
 			return nil, err
 		}
 	}
+	if !o.Automatic {
+		if err := s.conn.PermitSend(ctx); err != nil {
+			return nil, err
+		}
+	}
 	about, err := s.messageContext(ctx, chat, o)
 	if err != nil {
 		return nil, err

@@ -29,6 +29,8 @@ type Conn interface {
 	WriteAppState(ctx context.Context, operation string, patch appstate.PatchInfo) error
 	// Echoes reports whether a message to a chat becomes an event; asked is the option of the call.
 	Echoes(to types.JID, asked *bool) bool
+	// PermitSend returns an error with the time of a retry if the session applies its send governor to calls, and it permits no message now.
+	PermitSend(ctx context.Context) error
 	// Reachout returns the account's timelock as last stated by WhatsApp.
 	Reachout() Reachout
 	// RefreshReachout queries the timelock and records a change.

@@ -44,6 +44,8 @@ func (r *recorder) Explain(err error) error { return err }
 
 func (r *recorder) Addresses() (pn, lid types.JID) { return conntest.Own, types.EmptyJID }
 
+func (r *recorder) PermitSend(context.Context) error { return nil }
+
 func (r *recorder) Echoes(_ types.JID, asked *bool) bool {
 	if asked != nil {
 		return *asked

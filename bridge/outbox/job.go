@@ -62,22 +62,22 @@ func (st *Store) createJob(ctx context.Context, session string, j *Job, entries 
 	})
 }
 
-// job returns a job with its counts, or nil if there is none.
-func (st *Store) job(ctx context.Context, session, id string) (*Job, error) {
+// findJob returns a job with its counts, or nil if there is none.
+func (st *Store) findJob(ctx context.Context, session, id string) (*Job, error) {
 	list, err := scanJob.NewRowIter(st.db.Query(ctx, `SELECT `+jobColumns+` FROM outbox_jobs WHERE session=$1 AND id=$2`, session, id)).AsList()
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
-	return list[0], st.count(ctx, session, list[0])
+	return list[0], st.countStates(ctx, session, list[0])
 }
 
-// jobs lists jobs with their counts, newest first; an empty state = all.
-func (st *Store) jobs(ctx context.Context, session, state string, limit, offset int) ([]*Job, error) {
+// listJobs lists jobs with their counts, newest first; an empty state = all.
+func (st *Store) listJobs(ctx context.Context, session, state string, limit, offset int) ([]*Job, error) {
 	list, err := scanJob.NewRowIter(st.db.Query(ctx, `SELECT `+jobColumns+` FROM outbox_jobs WHERE session=$1 AND ($2='' OR state=$2) ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4`,
 		session, state, limit, offset)).AsList()
 	for _, j := range list {
 		if err == nil {
-			err = st.count(ctx, session, j)
+			err = st.countStates(ctx, session, j)
 		}
 	}
 	return list, err
@@ -89,8 +89,8 @@ func (st *Store) openJobs(ctx context.Context, session, kind string) (n int, err
 	return n, err
 }
 
-// count sets the counts of a job.
-func (st *Store) count(ctx context.Context, session string, j *Job) error {
+// countStates sets the counts of a job.
+func (st *Store) countStates(ctx context.Context, session string, j *Job) error {
 	type count struct {
 		state string
 		n     int

@@ -133,7 +133,7 @@ func (s *Service) checkJobs(ctx context.Context, kind string) error {
 
 // GetJob returns a job.
 func (s *Service) GetJob(ctx context.Context, id string) (*Job, error) {
-	j, err := s.store.job(ctx, s.owner, id)
+	j, err := s.store.findJob(ctx, s.owner, id)
 	if err != nil {
 		return nil, wa.StorageError("read the job", err)
 	}
@@ -154,7 +154,7 @@ func (s *Service) JobEntries(ctx context.Context, id string, limit, offset int) 
 
 // ListJobs lists jobs, newest first; an empty state = all.
 func (s *Service) ListJobs(ctx context.Context, state string, limit, offset int) ([]*Job, error) {
-	list, err := s.store.jobs(ctx, s.owner, state, limit, offset)
+	list, err := s.store.listJobs(ctx, s.owner, state, limit, offset)
 	if err != nil {
 		return nil, wa.StorageError("list jobs", err)
 	}
@@ -206,7 +206,7 @@ func (s *Service) changeJob(ctx context.Context, id string, change func(*Job) er
 	if err := change(j); err != nil {
 		return nil, wa.StorageError("change the job", err)
 	}
-	s.conn.SignalAutomation(EventProgress, j.fields())
+	s.conn.SignalAutomation("JobProgress", j.eventFields())
 	s.Wake()
 	return j, nil
 }

@@ -35,7 +35,7 @@ func checkTime(at time.Time) error {
 }
 
 func (s *Service) findSchedule(ctx context.Context, id string) (*Stored, error) {
-	e, err := s.store.find(ctx, s.owner, id)
+	e, err := s.store.findEntry(ctx, s.owner, id)
 	if err != nil {
 		return nil, wa.StorageError("read the scheduled message", err)
 	}
@@ -50,7 +50,7 @@ func (s *Service) ListSchedules(ctx context.Context, state string, limit, offset
 	if state != "" && !slices.Contains(States(), state) {
 		return nil, wa.BadParam("status", "is no state of a scheduled message")
 	}
-	list, err := s.store.list(ctx, s.owner, governor.Scheduled, state, limit, offset)
+	list, err := s.store.listEntries(ctx, s.owner, governor.Scheduled, state, limit, offset)
 	if err != nil {
 		return nil, wa.StorageError("list scheduled messages", err)
 	}
@@ -102,7 +102,7 @@ func (s *Service) UpdateSchedule(ctx context.Context, id string, c ScheduleChang
 		e.DueAt = c.At
 		s.setTimes(e, 0)
 	}
-	changed, err := s.store.update(ctx, s.owner, e)
+	changed, err := s.store.updateEntry(ctx, s.owner, e)
 	if err != nil {
 		return nil, wa.StorageError("change the scheduled message", err)
 	}
@@ -120,7 +120,7 @@ func (s *Service) DeleteSchedule(ctx context.Context, id string) error {
 	if _, err := s.findSchedule(ctx, id); err != nil {
 		return err
 	}
-	deleted, err := s.store.delete(ctx, s.owner, id)
+	deleted, err := s.store.deleteEntry(ctx, s.owner, id)
 	if err != nil {
 		return wa.StorageError("delete the scheduled message", err)
 	}

@@ -196,19 +196,19 @@ func (s *Service) Waiting() Waiting {
 // PermitCall reports whether the governor permits a send by a caller now, as an answer. If it does, the send is recorded;
 // otherwise the error has the time of a retry.
 func (s *Service) PermitCall(ctx context.Context) error {
-	pace, err := s.pace(ctx)
+	pace, err := s.loadPace(ctx)
 	if err != nil {
 		return err
 	}
 	now := time.Now()
-	at, why, err := s.earliest(ctx, pace, now, governor.Reply)
+	at, why, err := s.earliestTime(ctx, pace, now, governor.Reply)
 	if err != nil {
 		return err
 	}
 	if at.After(now) {
 		return &wa.Error{Reason: wa.ReasonRateLimited, Kind: wa.KindSendGovernor, Message: "the send governor of the session permits no message at present (" + why + ")", RetryAt: at}
 	}
-	if err := s.store.record(ctx, s.owner, now); err != nil {
+	if err := s.store.recordSend(ctx, s.owner, now); err != nil {
 		return wa.StorageError("record the send", err)
 	}
 	pace.Record(now, s.cfg.limits())

@@ -87,8 +87,8 @@ func (st *Store) insertEntries(ctx context.Context, session string, entries ...*
 	return nil
 }
 
-// find returns an entry, or nil if there is none.
-func (st *Store) find(ctx context.Context, session, id string) (*Stored, error) {
+// findEntry returns an entry, or nil if there is none.
+func (st *Store) findEntry(ctx context.Context, session, id string) (*Stored, error) {
 	list, err := scanEntry.NewRowIter(st.db.Query(ctx, "SELECT "+entryColumns+entriesWithJobs+"WHERE e.session=$1 AND e.id=$2", session, id)).AsList()
 	if err != nil || len(list) == 0 {
 		return nil, err
@@ -96,8 +96,8 @@ func (st *Store) find(ctx context.Context, session, id string) (*Stored, error) 
 	return list[0], nil
 }
 
-// due returns the entry to be sent at a time, or nil if none is due.
-func (st *Store) due(ctx context.Context, session string, now time.Time) (*Stored, error) {
+// findDue returns the entry to be sent at a time, or nil if none is due.
+func (st *Store) findDue(ctx context.Context, session string, now time.Time) (*Stored, error) {
 	list, err := scanEntry.NewRowIter(st.db.Query(ctx, "SELECT "+entryColumns+entriesWithJobs+`WHERE e.session=$1 AND e.ended_at=0 AND e.next_at<=$2
 		AND (e.job='' OR j.next_at<=$2 AND j.state<>$3) ORDER BY e.priority, e.next_at, e.id LIMIT 1`, session, now.UnixMilli(), JobPaused)).AsList()
 	if err != nil || len(list) == 0 {
@@ -116,15 +116,15 @@ func (st *Store) nextDue(ctx context.Context, session string, most governor.Prio
 	return fromMillis(first.Int64), fromMillis(last.Int64), err
 }
 
-// overdue lists entries that were not sent in time.
-func (st *Store) overdue(ctx context.Context, session string, now time.Time, limit int) ([]*Stored, error) {
+// listOverdue lists entries that were not sent in time.
+func (st *Store) listOverdue(ctx context.Context, session string, now time.Time, limit int) ([]*Stored, error) {
 	return scanEntry.NewRowIter(st.db.Query(ctx, "SELECT "+entryColumns+entriesWithJobs+`WHERE e.session=$1 AND e.ended_at=0 AND e.state=$2 AND e.expire_at>0 AND e.expire_at<$3
 		ORDER BY e.expire_at LIMIT $4`, session, StatePending, now.UnixMilli(), limit)).AsList()
 }
 
-// claim marks an entry as being sent and records the send for the limits. It returns false if the entry has ended or its job is
+// claimEntry marks an entry as being sent and records the send for the limits. It returns false if the entry has ended or its job is
 // paused.
-func (st *Store) claim(ctx context.Context, session string, e *Stored, now time.Time) (claimed bool, err error) {
+func (st *Store) claimEntry(ctx context.Context, session string, e *Stored, now time.Time) (claimed bool, err error) {
 	err = database.Transact(ctx, st.db, func(ctx context.Context) error {
 		result, err := st.db.Exec(ctx, `UPDATE outbox_entries SET state=$3, attempts=attempts+1 WHERE session=$1 AND id=$2 AND ended_at=0
 			AND (job='' OR EXISTS (SELECT 1 FROM outbox_jobs j WHERE j.session=$1 AND j.id=outbox_entries.job AND j.state<>$4))`, session, e.ID, StateSending, JobPaused)
@@ -141,33 +141,33 @@ func (st *Store) claim(ctx context.Context, session string, e *Stored, now time.
 	return claimed, err
 }
 
-// record stores the time of a governed send that is not an entry.
-func (st *Store) record(ctx context.Context, session string, at time.Time) error {
+// recordSend stores the time of a governed send that is not an entry.
+func (st *Store) recordSend(ctx context.Context, session string, at time.Time) error {
 	_, err := database.Exec(ctx, st.db, `INSERT INTO outbox_sends (session, sent_at) VALUES ($1, $2)`, session, at.UnixMilli())
 	return err
 }
 
-// finish stores the outcome of an attempt: the state, the time of the next attempt and the error of the entry.
-func (st *Store) finish(ctx context.Context, session string, e *Stored) error {
+// storeOutcome stores the outcome of an attempt: the state, the time of the next attempt and the error of the entry.
+func (st *Store) storeOutcome(ctx context.Context, session string, e *Stored) error {
 	_, err := st.db.Exec(ctx, `UPDATE outbox_entries SET state=$3, attempts=$4, next_at=$5, error=$6, error_text=$7, ended_at=$8 WHERE session=$1 AND id=$2 AND ended_at=0`,
 		session, e.ID, e.State, e.Attempts, millis(e.NextAt), e.Error, e.ErrorText, millis(e.EndedAt))
 	return err
 }
 
-// postpone moves the due schedules of a session to a later time, and their expiry with it.
-func (st *Store) postpone(ctx context.Context, session string, now, until time.Time) error {
+// postponeSchedules moves the due schedules of a session to a later time, and their expiry with it.
+func (st *Store) postponeSchedules(ctx context.Context, session string, now, until time.Time) error {
 	_, err := database.Exec(ctx, st.db, `UPDATE outbox_entries SET next_at=$4, expire_at=CASE WHEN expire_at=0 THEN 0 ELSE $4+expire_at-next_at END
 		WHERE session=$1 AND ended_at=0 AND priority=$2 AND next_at<=$3 AND (expire_at=0 OR expire_at>=$3)`, session, int(governor.Scheduled), now.UnixMilli(), millis(until))
 	return err
 }
 
-// update replaces recipient, message and time of an entry that no attempt was made for. It returns false if there is no such entry.
-func (st *Store) update(ctx context.Context, session string, e *Stored) (bool, error) {
-	return st.changed(database.Exec(ctx, st.db, `UPDATE outbox_entries SET recipient=$3, message=$4, due_at=$5, next_at=$6, expire_at=$7 WHERE session=$1 AND id=$2 AND ended_at=0 AND state=$8`,
+// updateEntry replaces recipient, message and time of an entry that no attempt was made for. It returns false if there is no such entry.
+func (st *Store) updateEntry(ctx context.Context, session string, e *Stored) (bool, error) {
+	return st.anyChanged(database.Exec(ctx, st.db, `UPDATE outbox_entries SET recipient=$3, message=$4, due_at=$5, next_at=$6, expire_at=$7 WHERE session=$1 AND id=$2 AND ended_at=0 AND state=$8`,
 		session, e.ID, e.To, e.Message, millis(e.DueAt), millis(e.NextAt), millis(e.ExpireAt), StatePending))
 }
 
-func (st *Store) changed(result sql.Result, err error) (bool, error) {
+func (st *Store) anyChanged(result sql.Result, err error) (bool, error) {
 	if err != nil {
 		return false, err
 	}
@@ -175,9 +175,9 @@ func (st *Store) changed(result sql.Result, err error) (bool, error) {
 	return n > 0, err
 }
 
-// delete removes an entry.
-func (st *Store) delete(ctx context.Context, session, id string) (bool, error) {
-	return st.changed(database.Exec(ctx, st.db, `DELETE FROM outbox_entries WHERE session=$1 AND id=$2 AND job='' AND priority=$3 AND state<>$4`, session, id, int(governor.Scheduled), StateSending))
+// deleteEntry removes an entry.
+func (st *Store) deleteEntry(ctx context.Context, session, id string) (bool, error) {
+	return st.anyChanged(database.Exec(ctx, st.db, `DELETE FROM outbox_entries WHERE session=$1 AND id=$2 AND job='' AND priority=$3 AND state<>$4`, session, id, int(governor.Scheduled), StateSending))
 }
 
 // deletePending removes all schedules that were not attempted, and returns how many.
@@ -196,8 +196,8 @@ func (st *Store) countOpen(ctx context.Context, session string, p governor.Prior
 	return n, err
 }
 
-// list returns entries of a priority outside of jobs, those that are due first first; an empty state = all.
-func (st *Store) list(ctx context.Context, session string, p governor.Priority, state string, limit, offset int) ([]*Stored, error) {
+// listEntries returns entries of a priority outside of jobs, those that are due first first; an empty state = all.
+func (st *Store) listEntries(ctx context.Context, session string, p governor.Priority, state string, limit, offset int) ([]*Stored, error) {
 	return scanEntry.NewRowIter(st.db.Query(ctx, "SELECT "+entryColumns+entriesWithJobs+`WHERE e.session=$1 AND e.job='' AND e.priority=$2 AND ($3='' OR e.state=$3)
 		ORDER BY e.due_at, e.id LIMIT $4 OFFSET $5`, session, int(p), state, limit, offset)).AsList()
 }
@@ -217,7 +217,7 @@ type Hold struct {
 	Until  time.Time
 }
 
-func (st *Store) hold(ctx context.Context, session string) (h Hold, err error) {
+func (st *Store) readHold(ctx context.Context, session string) (h Hold, err error) {
 	var until int64
 	err = st.db.QueryRow(ctx, `SELECT reason, until FROM outbox_holds WHERE session=$1`, session).Scan(&h.Reason, &until)
 	if errors.Is(err, sql.ErrNoRows) {

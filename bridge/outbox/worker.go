@@ -113,10 +113,10 @@ func (s *Service) step(ctx context.Context) time.Time {
 func (s *Service) tryStep(ctx context.Context) (next time.Time, err error) {
 	now := time.Now()
 	// Before anything expires: a long wait moves the expiry of schedules.
-	if err := s.postpone(ctx, now); err != nil {
+	if err := s.postponeSchedules(ctx, now); err != nil {
 		return next, err
 	}
-	overdue, err := s.store.overdue(ctx, s.owner, now, overduePage)
+	overdue, err := s.store.listOverdue(ctx, s.owner, now, overduePage)
 	if err != nil {
 		return next, err
 	}
@@ -125,7 +125,7 @@ func (s *Service) tryStep(ctx context.Context) (next time.Time, err error) {
 		if e.Error == "" {
 			e.Error, e.ErrorText = "missed", "the message could not be sent in time"
 		}
-		if err := s.end(ctx, e); err != nil {
+		if err := s.endEntry(ctx, e); err != nil {
 			return next, err
 		}
 	}
@@ -143,31 +143,31 @@ func (s *Service) tryStep(ctx context.Context) (next time.Time, err error) {
 	}
 	if due.After(now) {
 		s.setWaiting("", time.Time{})
-		return earlier(due, expire), nil
+		return earlierOf(due, expire), nil
 	}
-	e, err := s.store.due(ctx, s.owner, now)
+	e, err := s.store.findDue(ctx, s.owner, now)
 	if err != nil || e == nil {
-		return earlier(now.Add(recheck), expire), err
+		return earlierOf(now.Add(recheck), expire), err
 	}
-	at, err := s.permitted(ctx, e, now)
+	at, err := s.permittedAt(ctx, e, now)
 	if err != nil || at.After(now) {
-		return earlier(at, expire), err
+		return earlierOf(at, expire), err
 	}
 	s.setWaiting("", time.Time{})
-	claimed, err := s.claim(ctx, e, now)
+	claimed, err := s.claimEntry(ctx, e, now)
 	if err == nil && claimed {
-		err = s.attempt(ctx, e)
+		err = s.sendEntry(ctx, e)
 	}
 	return now, err
 }
 
-// permitted returns when an entry may be sent.
-func (s *Service) permitted(ctx context.Context, e *Stored, now time.Time) (time.Time, error) {
-	pace, err := s.pace(ctx)
+// permittedAt returns when an entry may be sent.
+func (s *Service) permittedAt(ctx context.Context, e *Stored, now time.Time) (time.Time, error) {
+	pace, err := s.loadPace(ctx)
 	if err != nil {
 		return now, err
 	}
-	at, why, err := s.earliest(ctx, pace, now, e.Priority)
+	at, why, err := s.earliestTime(ctx, pace, now, e.Priority)
 	if err != nil {
 		return now, err
 	}
@@ -187,9 +187,9 @@ func (s *Service) permitted(ctx context.Context, e *Stored, now time.Time) (time
 	return at, nil
 }
 
-// earliest returns when a message of a priority may be sent, and what delays it.
-func (s *Service) earliest(ctx context.Context, pace *governor.Governor, now time.Time, p governor.Priority) (time.Time, string, error) {
-	held, err := s.held(ctx, now)
+// earliestTime returns when a message of a priority may be sent, and what delays it.
+func (s *Service) earliestTime(ctx context.Context, pace *governor.Governor, now time.Time, p governor.Priority) (time.Time, string, error) {
+	held, err := s.findHold(ctx, now)
 	if err != nil {
 		return now, "", err
 	}
@@ -200,16 +200,16 @@ func (s *Service) earliest(ctx context.Context, pace *governor.Governor, now tim
 	return at, string(why), nil
 }
 
-// held returns the hold of the session: that of WhatsApp's timelock, or after a refusal.
-func (s *Service) held(ctx context.Context, now time.Time) (Hold, error) {
+// findHold returns the hold of the session: that of WhatsApp's timelock, or after a refusal.
+func (s *Service) findHold(ctx context.Context, now time.Time) (Hold, error) {
 	if reach := s.conn.Reachout(); reach.Active {
 		h := Hold{Reason: heldByTimelock, Until: reach.Until}
 		if h.Until.IsZero() {
 			h.Until = now.Add(recheck)
 		}
-		return h, s.announce(ctx, Hold{Reason: heldByTimelock, Until: reach.Until}, now)
+		return h, s.announceHold(ctx, Hold{Reason: heldByTimelock, Until: reach.Until}, now)
 	}
-	h, err := s.store.hold(ctx, s.owner)
+	h, err := s.store.readHold(ctx, s.owner)
 	if err != nil {
 		return h, wa.StorageError("read the hold", err)
 	}
@@ -219,35 +219,35 @@ func (s *Service) held(ctx context.Context, now time.Time) (Hold, error) {
 	return h, nil
 }
 
-// announce stores a hold and records it in an event, unless it is stored already.
-func (s *Service) announce(ctx context.Context, h Hold, now time.Time) error {
-	stored, err := s.store.hold(ctx, s.owner)
+// announceHold stores a hold and records it in an event, unless it is stored already.
+func (s *Service) announceHold(ctx context.Context, h Hold, now time.Time) error {
+	stored, err := s.store.readHold(ctx, s.owner)
 	if err != nil || stored.Reason == h.Reason && stored.Until.Equal(h.Until.Truncate(time.Millisecond)) {
 		return err
 	}
 	data := map[string]any{"reason": h.Reason, "until": wa.TimeOrNull(h.Until)}
-	return s.conn.EmitAutomation(ctx, EventHeld, "", data, func(ctx context.Context) error { return s.store.setHold(ctx, s.owner, h) })
+	return s.conn.EmitAutomation(ctx, "AutomationHeld", "", data, func(ctx context.Context) error { return s.store.setHold(ctx, s.owner, h) })
 }
 
-// postpone moves due schedules beyond a long wait.
-func (s *Service) postpone(ctx context.Context, now time.Time) error {
+// postponeSchedules moves due schedules beyond a long wait.
+func (s *Service) postponeSchedules(ctx context.Context, now time.Time) error {
 	due, _, err := s.store.nextDue(ctx, s.owner, governor.Scheduled)
 	if err != nil || due.IsZero() || due.After(now) {
 		return err
 	}
-	pace, err := s.pace(ctx)
+	pace, err := s.loadPace(ctx)
 	if err != nil {
 		return err
 	}
-	at, _, err := s.earliest(ctx, pace, now, governor.Scheduled)
+	at, _, err := s.earliestTime(ctx, pace, now, governor.Scheduled)
 	if err != nil || at.Sub(now) < longWait {
 		return err
 	}
-	return s.store.postpone(ctx, s.owner, now, at)
+	return s.store.postponeSchedules(ctx, s.owner, now, at)
 }
 
-// pace returns the governor, and reads the earlier sends when it is first used.
-func (s *Service) pace(ctx context.Context) (*governor.Governor, error) {
+// loadPace returns the governor, and reads the earlier sends when it is first used.
+func (s *Service) loadPace(ctx context.Context) (*governor.Governor, error) {
 	s.mu.Lock()
 	known := s.governor
 	s.mu.Unlock()
@@ -272,10 +272,10 @@ func (s *Service) setWaiting(reason string, until time.Time) {
 	s.mu.Unlock()
 }
 
-func (s *Service) claim(ctx context.Context, e *Stored, now time.Time) (bool, error) {
+func (s *Service) claimEntry(ctx context.Context, e *Stored, now time.Time) (bool, error) {
 	s.changes.Lock()
 	defer s.changes.Unlock()
-	claimed, err := s.store.claim(ctx, s.owner, e, now)
+	claimed, err := s.store.claimEntry(ctx, s.owner, e, now)
 	if err != nil || !claimed {
 		return false, err
 	}
@@ -285,8 +285,8 @@ func (s *Service) claim(ctx context.Context, e *Stored, now time.Time) (bool, er
 	return true, nil
 }
 
-// attempt sends a claimed entry and stores the outcome.
-func (s *Service) attempt(ctx context.Context, e *Stored) error {
+// sendEntry sends a claimed entry and stores the outcome.
+func (s *Service) sendEntry(ctx context.Context, e *Stored) error {
 	m, err := e.DecodeMessage()
 	if err == nil {
 		sending, cancel := context.WithTimeout(ctx, sendTimeout)
@@ -298,20 +298,20 @@ func (s *Service) attempt(ctx context.Context, e *Stored) error {
 	defer cancel()
 	now := time.Now().UTC()
 	e.Attempts++
-	held := s.judge(e, err, now)
+	held := s.judgeOutcome(e, err, now)
 	if held.Reason != "" {
-		if err := s.announce(ctx, held, now); err != nil {
+		if err := s.announceHold(ctx, held, now); err != nil {
 			return err
 		}
 	}
-	return s.end(ctx, e)
+	return s.endEntry(ctx, e)
 }
 
 // refusedByWhatsApp is the code with which WhatsApp refuses messages of accounts that write to too many people.
 const refusedByWhatsApp = 463
 
-// judge sets the state of an entry after an attempt. It returns the hold that a refusal by WhatsApp causes.
-func (s *Service) judge(e *Stored, err error, now time.Time) (held Hold) {
+// judgeOutcome sets the state of an entry after an attempt. It returns the hold that a refusal by WhatsApp causes.
+func (s *Service) judgeOutcome(e *Stored, err error, now time.Time) (held Hold) {
 	if err == nil {
 		e.State, e.EndedAt, e.Error, e.ErrorText = StateSent, now, "", ""
 		return held
@@ -357,18 +357,18 @@ func (s *Service) judge(e *Stored, err error, now time.Time) (held Hold) {
 	return held
 }
 
-// end stores the state of an entry, with its event if it has ended, and continues its job.
-func (s *Service) end(ctx context.Context, e *Stored) error {
+// endEntry stores the state of an entry, with its event if it has ended, and continues its job.
+func (s *Service) endEntry(ctx context.Context, e *Stored) error {
 	s.changes.Lock()
 	defer s.changes.Unlock()
-	store := func(ctx context.Context) error { return s.store.finish(ctx, s.owner, e) }
+	store := func(ctx context.Context) error { return s.store.storeOutcome(ctx, s.owner, e) }
 	switch {
 	case e.Job != "":
 		return s.endOfJob(ctx, e, store)
 	case e.EndedAt.IsZero():
 		return store(ctx)
 	case e.Priority == governor.Scheduled:
-		return s.conn.EmitAutomation(ctx, EventSchedule, e.To, e.outcome("schedule_id", e.ID), store)
+		return s.conn.EmitAutomation(ctx, "ScheduleEnded", e.To, e.outcomeFields("schedule_id", e.ID), store)
 	case e.State != StateSent:
 		s.log().Warn("an automatic answer was not sent", "state", e.State, "reason", e.Error)
 	}
@@ -377,7 +377,7 @@ func (s *Service) end(ctx context.Context, e *Stored) error {
 
 // endOfJob stores the state of an entry of a job, and ends the job with the last entry.
 func (s *Service) endOfJob(ctx context.Context, e *Stored, store func(context.Context) error) error {
-	j, err := s.store.job(ctx, s.owner, e.Job)
+	j, err := s.store.findJob(ctx, s.owner, e.Job)
 	if err != nil || j == nil {
 		return err
 	}
@@ -400,7 +400,7 @@ func (s *Service) endOfJob(ctx context.Context, e *Stored, store func(context.Co
 	if err := s.store.transact(ctx, both); err != nil {
 		return err
 	}
-	s.conn.SignalAutomation(EventProgress, merge(j.fields(), e.outcome("position", e.Position)))
+	s.conn.SignalAutomation("JobProgress", mergeFields(j.eventFields(), e.outcomeFields("position", e.Position)))
 	return nil
 }
 
@@ -410,11 +410,11 @@ func (s *Service) completeJob(ctx context.Context, j *Job, store func(context.Co
 		j.State = JobCompleted
 	}
 	j.EndedAt = time.Now().UTC()
-	return s.conn.EmitAutomation(ctx, EventJob, "", j.fields(), store)
+	return s.conn.EmitAutomation(ctx, "JobCompleted", "", j.eventFields(), store)
 }
 
-// earlier returns the earlier of two times, of which zero is none.
-func earlier(a, b time.Time) time.Time {
+// earlierOf returns the earlier of two times, of which zero is none.
+func earlierOf(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}

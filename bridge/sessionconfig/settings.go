@@ -27,6 +27,7 @@ type Settings struct {
 	SendReadReceipts        bool     `json:"send_read_receipts"`
 	AutoReconnect           bool     `json:"auto_reconnect"`
 	SkipHistorySync         bool     `json:"skip_history_sync"`
+	GovernAPISends          bool     `json:"govern_api_sends" doc:"the send governor holds for message.send and its relatives, too: calls that it does not permit are refused with send_governor"`
 	Dialect                 string   `json:"dialect" doc:"document whose answers REST calls get at paths that several documents have: digigo or wuzapi"`
 }
 
@@ -61,6 +62,7 @@ type SettingsPatch struct {
 	SendReadReceipts        *bool            `json:"send_read_receipts,omitempty"`
 	AutoReconnect           *bool            `json:"auto_reconnect,omitempty"`
 	SkipHistorySync         *bool            `json:"skip_history_sync,omitempty"`
+	GovernAPISends          *bool            `json:"govern_api_sends,omitempty" doc:"the send governor holds for message.send and its relatives, too; default false"`
 	Dialect                 *string          `json:"dialect,omitempty" rpc:"enum=digigo|wuzapi" doc:"document whose answers REST calls get at paths that several documents have"`
 }
 
@@ -101,6 +103,7 @@ func (s Settings) Apply(p SettingsPatch) (Settings, error) {
 	setBool(&s.SendReadReceipts, p.SendReadReceipts)
 	setBool(&s.AutoReconnect, p.AutoReconnect)
 	setBool(&s.SkipHistorySync, p.SkipHistorySync)
+	setBool(&s.GovernAPISends, p.GovernAPISends)
 	if p.CallRejectReason != nil {
 		s.CallRejectReason = *p.CallRejectReason
 		if s.CallRejectReason == callRejectDecline {

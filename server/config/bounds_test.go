@@ -79,6 +79,20 @@ var boundTests = map[string]struct{ dir, test, sets string }{
 	"passkey-timeout":         {"bridge", "TestPasskeyTimesOut", "PasskeyTimeout"},
 	"passkey-confirm-timeout": {"bridge", "TestPasskeyTimesOut", "ConfirmTimeout"},
 
+	"governor-pause-min":     {"bridge/governor", "TestPausesAreRandomWithinTheirBounds", "PauseMin"},
+	"governor-pause-max":     {"bridge/governor", "TestPausesAreRandomWithinTheirBounds", "PauseMax"},
+	"governor-per-minute":    {"bridge/governor", "TestLimitsOfMinuteHourAndDay", "PerMinute"},
+	"governor-per-hour":      {"bridge/governor", "TestLimitsOfMinuteHourAndDay", "PerHour"},
+	"governor-per-day":       {"bridge/outbox", "TestLimitsSurviveARestart", "PerDay"},
+	"governor-warm-up":       {"bridge/governor", "TestWarmUp", "warm("},
+	"governor-refusal-pause": {"bridge/outbox", "TestRefusalsStopAutomaticMessages", "RefusalPause"},
+	"schedule-grace":         {"bridge/outbox", "TestGraceAfterAnOutage", "ScheduleGrace"},
+	"max-schedules":          {"bridge/outbox", "TestSchedules", "MaxSchedules"},
+	"max-jobs":               {"bridge/outbox", "TestJobsPauseResumeAndEnd", "MaxJobs"},
+	"max-bulk-recipients":    {"bridge/outbox", "TestBadEntriesAreRefused", "MaxRecipients"},
+	"max-waiting-replies":    {"bridge/outbox", "TestBadEntriesAreRefused", "MaxReplies"},
+	"keep-automation":        {"bridge/outbox", "TestEndedEntriesExpire", "Expire("},
+
 	"sandbox-auto-replies":  {"bridge/sandbox", "TestEchoEndsALoopWithAProgram", "AutoReplies"},
 	"sandbox-history-chunk": {"bridge/sandbox", "TestHistoryComesInChunks", "HistoryChunk"},
 

@@ -54,6 +54,9 @@ func (c *Config) check() (problems []error) {
 	if c.Sandbox && c.SandboxAddr != "" {
 		problem("sandbox and sandbox-addr exclude each other: the network is in this process or in another")
 	}
+	if c.GovernorPauseMax < c.GovernorPauseMin {
+		problem("governor-pause-max: %v is less than governor-pause-min, %v", c.GovernorPauseMax, c.GovernorPauseMin)
+	}
 	if c.Demo && !c.Sandbox {
 		problem("demo needs sandbox")
 	}

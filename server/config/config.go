@@ -185,6 +185,38 @@ type Config struct {
 
 	DeviceName string `flag:"device-name" unit:"text" default:"Waystation" doc:"Name in the phone's list of linked devices." why:"So that its owner recognises it."`
 
+	GovernorPauseMin time.Duration `section:"Automatic messages" flag:"governor-pause-min" unit:"duration" default:"3s" min:"0" max:"1h" doc:"Shortest random pause between two automatic messages of a session." why:"A person needs some seconds to write a message; regular and short pauses are what WhatsApp restricts accounts for."`
+
+	GovernorPauseMax time.Duration `flag:"governor-pause-max" unit:"duration" default:"8s" min:"0" max:"1h" doc:"Longest random pause between two automatic messages of a session, at least governor-pause-min." why:"Wide enough that pauses are not regular."`
+
+	GovernorPerMinute int `flag:"governor-per-minute" unit:"messages" default:"8" min:"0" max:"10000" doc:"Automatic messages of a session in any minute; jobs use three quarters of it, answers and schedules all. 0 = no limit." why:"A fast typist at most."`
+
+	GovernorPerHour int `flag:"governor-per-hour" unit:"messages" default:"100" min:"0" max:"100000" doc:"Automatic messages of a session in any hour, as governor-per-minute." why:"People do not keep the pace of a minute for an hour."`
+
+	GovernorPerDay int `flag:"governor-per-day" unit:"messages" default:"500" min:"0" max:"1000000" doc:"Automatic messages of a session in any 24 hours, as governor-per-minute." why:"A busy shop's day; an account that WhatsApp restricts costs more than a slower job."`
+
+	GovernorWarmUp time.Duration `flag:"governor-warm-up" unit:"duration" default:"336h" min:"0" max:"8760h" doc:"Time after pairing in which the limits of hour and day grow evenly from a tenth to their value." why:"Accounts and devices that send much right after they were linked are restricted first."`
+
+	GovernorQuietHours string `flag:"governor-quiet-hours" unit:"from-until" doc:"Time of the day without automatic messages other than answers, such as 22:00-07:00; due messages wait for its end." why:"None: which hours disturb depends on the recipients."`
+
+	GovernorZone string `flag:"governor-zone" unit:"zone" default:"UTC" doc:"Time zone of governor-quiet-hours, such as Europe/Vienna." why:"Servers seldom have the zone of their users."`
+
+	GovernorRefusalPause time.Duration `flag:"governor-refusal-pause" unit:"duration" default:"1h" min:"1s" max:"168h" doc:"Time without automatic messages of a session after WhatsApp refused one with code 463 and named no end." why:"Sending on after a refusal extends the restriction."`
+
+	ScheduleGrace time.Duration `flag:"schedule-grace" unit:"duration" default:"1h" min:"1s" max:"168h" doc:"How late a scheduled message may be sent after an outage or while the session is not connected. Later it is missed." why:"A reminder is of use an hour late, seldom a day late."`
+
+	MaxSchedules int `flag:"max-schedules" unit:"messages" default:"1000" min:"1" max:"100000" doc:"Scheduled messages of a session that wait for their time." why:"More than people write; programs have a queue of their own."`
+
+	MaxJobs int `flag:"max-jobs" unit:"jobs" default:"20" min:"1" max:"1000" doc:"Jobs of a session that have not ended." why:"They share one pace; more only wait."`
+
+	MaxBulkRecipients int `flag:"max-bulk-recipients" unit:"chats" default:"1000" min:"1" max:"10000" doc:"Recipients of one job." why:"Two days at the limit of a day."`
+
+	MaxWaitingReplies int `flag:"max-waiting-replies" unit:"messages" default:"100" min:"1" max:"10000" doc:"Automatic answers of a session that wait to be sent; further ones are dropped." why:"Answers are of use for minutes only."`
+
+	AllowRepeatedMessages bool `flag:"allow-repeated-messages" doc:"Permit message.sendRepeated: at most 10 messages, 2 s apart, one job of a session at a time, to chats that have written within a day." why:"It has few honest uses, and WhatsApp restricts accounts for it."`
+
+	KeepAutomation time.Duration `flag:"keep-automation" unit:"duration" default:"720h" min:"1h" max:"87600h" doc:"Time for which sent, failed and missed schedules and ended jobs are listed." why:"A month covers the questions of a billing period."`
+
 	Sandbox bool `section:"Sandbox" flag:"sandbox" doc:"Run a simulated WhatsApp network in this process and serve it instead of the real one." why:"The server is for real phones."`
 
 	SandboxAddr string `flag:"sandbox-addr" unit:"host:port" doc:"Use the network of a running waystation sandbox, at this address." why:"For networks that must outlive the server."`
