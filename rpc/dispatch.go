@@ -266,6 +266,7 @@ func (p *Peer) sendReply(j *job, result json.RawMessage, problem *Error) {
 	}
 	if j.method != nil {
 		j.method.ended(problem, j.began)
+		p.reg.reportChange(context.Background(), j.method, &j.call, problem, j.began)
 	}
 	if j.item.id != nil {
 		j.item.shared = j.method != nil && j.method.SharedResult

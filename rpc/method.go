@@ -19,6 +19,9 @@ type Method struct {
 	Description string
 	// Scope is the least credential that may call it; empty = session.
 	Scope Scope
+	// Effect is what a call does, which the credential must permit; 0 = EffectAdmin for methods of ScopeAdmin, else by the verb of the name:
+	// get, list and the like read, others write.
+	Effect Effect
 	// Timeout replaces the default timeout of a call; 0 = the registry's default.
 	Timeout time.Duration
 	// NoSession is for session-scope methods that act on no particular session: the shared param session is then not
@@ -88,6 +91,9 @@ func Register[P, R any](reg *Registry, m Method, fn func(ctx context.Context, ca
 	}
 	if !m.Scope.valid() {
 		panic(fmt.Sprintf("rpc: %s: unknown scope %q", m.Name, m.Scope))
+	}
+	if m.Effect == 0 {
+		m.Effect = effectOf(&m)
 	}
 	if m.Light < 0 || m.Light > 1 && callTokens%m.Light != 0 {
 		panic(fmt.Sprintf("rpc: %s: Light is %d, which does not divide %d", m.Name, m.Light, callTokens))

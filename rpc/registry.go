@@ -58,6 +58,9 @@ type Options struct {
 	// ObserveCalls returns the function that gets the duration of each answered call of a namespace's methods, from its arrival
 	// to its reply. Registering a method calls it once. nil = durations are not observed.
 	ObserveCalls func(namespace string) (observe func(took time.Duration))
+	// ObserveChanges gets each answered call whose effect is not EffectRead, also refused ones. It must not block; ctx has the values of
+	// the call's and does not end. nil = calls are not observed.
+	ObserveChanges func(ctx context.Context, call ChangedCall)
 	// Log gets failures and panics; nil = discard.
 	Log *slog.Logger
 }
@@ -183,7 +186,10 @@ func (reg *Registry) Call(ctx context.Context, call *Call, name string, params j
 		return nil, reg.methodNotFound(name)
 	}
 	began := time.Now()
-	defer func() { m.ended(problem, began) }()
+	defer func() {
+		m.ended(problem, began)
+		reg.reportChange(ctx, m, call, problem, began)
+	}()
 	if len(params) > 0 {
 		if err := checkJSON(params, DefaultMaxDepth); err != nil {
 			return nil, InvalidParams("", "params are not JSON: "+err.Error())
@@ -215,6 +221,9 @@ func (reg *Registry) prepare(m *method, call *Call, params json.RawMessage) (any
 		}
 		return nil, Forbidden(m.Name + " needs scope " + string(m.Scope))
 	}
+	if problem := reg.refuseCredential(m, &call.Principal); problem != nil {
+		return nil, problem
+	}
 	if m.NeedsConn && call.Conn == nil {
 		return nil, NotSupported(m.Name + " needs a connection")
 	}
@@ -242,6 +251,19 @@ func (reg *Registry) prepare(m *method, call *Call, params json.RawMessage) (any
 		call.fingerprint, call.owner = reg.fingerprint(m, call, params)
 	}
 	return value, nil
+}
+
+// refuseCredential returns the error for a credential that was revoked meanwhile, or that does not permit the effect of a method.
+func (*Registry) refuseCredential(m *method, who *Principal) *Error {
+	if who.Access != nil && !who.Access.Valid() {
+		return Unauthenticated("the credential was revoked or has expired")
+	}
+	if !who.Permits(m.Effect) {
+		problem := Forbidden("the credential does not permit " + m.Name + ", whose effect is " + m.Effect.String())
+		problem.Reason = "effect_not_permitted"
+		return problem
+	}
+	return nil
 }
 
 func (m *method) takesSession() bool { return m.Scope == ScopeSession && !m.NoSession }

@@ -22,6 +22,7 @@ import (
 	"github.com/waystation/waystation/rpc/idempotency"
 	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/rpc/methods/deliverymethods"
+	"github.com/waystation/waystation/server/accounts"
 	"github.com/waystation/waystation/server/address"
 	"github.com/waystation/waystation/server/api"
 	"github.com/waystation/waystation/server/auth"
@@ -51,37 +52,39 @@ type app struct {
 	out       io.Writer // output for people: pairing codes, the demo
 	startedAt time.Time
 
-	network    *network.Network
-	db         *dbutil.Database
-	secret     *secret.Secret
-	journal    *journal.Journal
-	consumers  *consumer.Store
-	deliver    *dispatch.Dispatcher
-	outbound   *guard.Guard
-	webhooks   *webhook.Webhooks
-	outlets    *outlets.Outlets
-	storage    *objectstore.Storage
-	bridge     *bridge.Bridge
-	bridgeOpen chan struct{} // closed when bridge is set
-	auth       *auth.Auth
-	tokens     *auth.Throttle // auth with a limit on failed attempts, for callers
-	tickets    *auth.Tickets
-	watchers   *auth.Tickets // tokens of delivery.createWatchToken
-	watching   *deliverymethods.WatchHub
-	origins    *origin.List
-	registry   *rpc.Registry
-	endpoint   *socket.Endpoint
-	events     *eventsocket.Endpoint // sockets in the form of other gateways
-	shim       *rest.Shim
-	rates      *rpc.Rates // rates of callers without a connection
-	proxies    *address.Proxies
-	bodies     *budget.Budget // bodies of POST /v1/rpc and frames of sockets
-	replies    *budget.Budget // unread replies
-	listener   net.Listener
-	server     *http.Server
-	api        *api.API
-	urls       *api.URLs
-	probes     *api.Probes
+	network     *network.Network
+	db          *dbutil.Database
+	secret      *secret.Secret
+	journal     *journal.Journal
+	consumers   *consumer.Store
+	deliver     *dispatch.Dispatcher
+	outbound    *guard.Guard
+	webhooks    *webhook.Webhooks
+	outlets     *outlets.Outlets
+	storage     *objectstore.Storage
+	bridge      *bridge.Bridge
+	bridgeOpen  chan struct{} // closed when bridge is set
+	accounts    *accounts.Store
+	socketsOpen chan struct{} // closed when endpoint and events are set
+	auth        *auth.Auth
+	tokens      *auth.Throttle // auth with a limit on failed attempts, for callers
+	tickets     *auth.Tickets
+	watchers    *auth.Tickets // tokens of delivery.createWatchToken
+	watching    *deliverymethods.WatchHub
+	origins     *origin.List
+	registry    *rpc.Registry
+	endpoint    *socket.Endpoint
+	events      *eventsocket.Endpoint // sockets in the form of other gateways
+	shim        *rest.Shim
+	rates       *rpc.Rates // rates of callers without a connection
+	proxies     *address.Proxies
+	bodies      *budget.Budget // bodies of POST /v1/rpc and frames of sockets
+	replies     *budget.Budget // unread replies
+	listener    net.Listener
+	server      *http.Server
+	api         *api.API
+	urls        *api.URLs
+	probes      *api.Probes
 	// metricsAddr is the separate listener of GET /metrics; nil = no such listener.
 	metricsAddr net.Addr
 
@@ -111,7 +114,7 @@ type closer struct {
 // error it has closed everything it opened.
 func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (*app, error) {
 	cfg.PublicURL = guard.NormalizeOrKeep(cfg.PublicURL)
-	a := &app{cfg: cfg, log: log, out: out, startedAt: time.Now(), durations: metrics.NewDurations(metrics.Families), bridgeOpen: make(chan struct{})}
+	a := &app{cfg: cfg, log: log, out: out, startedAt: time.Now(), durations: metrics.NewDurations(metrics.Families), bridgeOpen: make(chan struct{}), socketsOpen: make(chan struct{})}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -257,7 +260,10 @@ func (a *app) openAuth(ctx context.Context) (err error) {
 	a.bodies = budget.New(int64(a.cfg.BodiesMemory), 0)
 	a.replies = budget.New(int64(a.cfg.RepliesMemory), 0)
 	if a.auth, err = auth.Open(ctx, a.db, a.adminToken); err == nil {
-		a.tokens = auth.NewThrottle(a.auth, a.cfg.WrongTokens)
+		err = a.openAccounts(ctx)
+	}
+	if err == nil {
+		a.tokens = auth.NewThrottle(a.accounts.Authenticator(a.auth), a.cfg.WrongTokens)
 	}
 	return err
 }

@@ -36,6 +36,7 @@ func (a *app) openEventSockets(context.Context) error {
 		},
 		Log: a.log.With("part", "event sockets"),
 	})
+	close(a.socketsOpen)
 	a.onClose("event sockets", func(ctx context.Context) error { a.events.Shutdown(ctx); return nil })
 	return nil
 }

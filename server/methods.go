@@ -9,6 +9,7 @@ import (
 
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/rpc/methods/accountmethods"
 	"github.com/waystation/waystation/rpc/methods/allmethods"
 	"github.com/waystation/waystation/rpc/methods/deliverymethods"
 	"github.com/waystation/waystation/rpc/methods/sandboxmethods"
@@ -43,7 +44,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 	a.registry.MapError = shared.MapError
 	a.watching = deliverymethods.NewWatchHub(a.cfg.MaxWatches)
 	sessions := methods.Deps{
-		Bridge: a.bridge, Tokens: tokens{a}, Webhooks: a.webhooks, Deliveries: a.deliver,
+		Bridge: a.bridge, Tokens: tokens{a}, Owners: a.accounts, Webhooks: a.webhooks, Deliveries: a.deliver,
 		Outlets: a.outlets, Globals: a.globalDeps(),
 		Events:   a.journal,
 		Storage:  a.storage,
@@ -52,6 +53,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 	}
 	allmethods.Register(a.registry, allmethods.Deps{
 		Sessions: sessions, Server: a.health, Tickets: a.tickets,
+		Accounts: accountmethods.Deps{Store: a.accounts, HasSession: a.hasSession, Registration: a.cfg.Registration},
 		Delivery: deliverymethods.Deps{
 			Bridge: a.bridge, Deliveries: a.deliver, TestReceiver: webhook.NewTestReceiver(a.cfg.WebhookTestRate),
 			Retention: a.journal, WatchTokens: a.watchers, WatchURL: a.urls.Watch, Watching: a.watching,

@@ -9,6 +9,7 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/server/accounts"
 	"github.com/waystation/waystation/server/auth"
 	"github.com/waystation/waystation/transports/kit/guard"
 )
@@ -46,6 +47,7 @@ func (a *app) openBridge(ctx context.Context) error {
 	if err == nil {
 		close(a.bridgeOpen)
 		a.onClose("bridge", a.bridge.Close)
+		err = a.accounts.KeepSessions(ctx, a.hasSession)
 	}
 	return err
 }
@@ -55,7 +57,11 @@ func (a *app) ownerOf(session string) string { return a.bridge.OwnerOf(session) 
 
 // forgetOwner deletes the data of a deleted session that is stored outside of the bridge.
 func (a *app) forgetOwner(ctx context.Context, owner string) error {
-	return a.keptReplies.DeleteOwner(ctx, owner, auth.SessionPrincipal(owner), auth.AdminID)
+	accounts, err := a.keptReplies.Principals(ctx, accounts.PrincipalID(""))
+	if err != nil {
+		return err
+	}
+	return a.keptReplies.DeleteOwner(ctx, owner, append(accounts, auth.SessionPrincipal(owner), auth.AdminID)...)
 }
 
 // visibleSessions implements socket.Sessions.

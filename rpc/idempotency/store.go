@@ -216,6 +216,16 @@ func (s *Store) deleteReply(ctx context.Context, key rpc.CallKey, owner string) 
 	return nil
 }
 
+// Principals lists the principals with stored replies whose ids begin with a prefix.
+func (s *Store) Principals(ctx context.Context, prefix string) ([]string, error) {
+	rows, err := s.db.Query(ctx, `SELECT DISTINCT principal FROM idempotency_replies WHERE principal LIKE $1`, prefix+"%")
+	list, err := dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (id string, err error) { err = row.Scan(&id); return id, err }, err).AsList()
+	if err != nil {
+		return nil, fmt.Errorf("idempotency: list principals: %w", err)
+	}
+	return list, nil
+}
+
 // DeleteOwner forgets the keys that principals used on the session whose data has the key owner. Replies to their calls that
 // name several sessions or none may hold something of it too: rpc.DeletedReply replaces them.
 func (s *Store) DeleteOwner(ctx context.Context, owner string, principals ...string) error {

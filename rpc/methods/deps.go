@@ -26,6 +26,14 @@ type Tokens interface {
 	RevokeSession(ctx context.Context, session string) error
 }
 
+// Owners stores which account owns a session.
+type Owners interface {
+	// SetOwner makes an account the owner of a new session and ends all other access to it; "" = it has none.
+	SetOwner(ctx context.Context, session, account string) error
+	// OwnerOf returns the account that owns a session; "" = none.
+	OwnerOf(session string) string
+}
+
 // ServerSettings are server-wide values that override the sessions' own.
 type ServerSettings struct {
 	SkipMedia       bool `json:"skip_media" doc:"no session's media is downloaded"`
@@ -36,6 +44,7 @@ type ServerSettings struct {
 type Deps struct {
 	Bridge     *bridge.Bridge
 	Tokens     Tokens
+	Owners     Owners // nil = sessions have no owners
 	Webhooks   *webhook.Webhooks
 	Deliveries *dispatch.Dispatcher
 	Outlets    *outlets.Outlets

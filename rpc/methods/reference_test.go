@@ -17,6 +17,7 @@ const methodsDir = "docs/reference/methods"
 
 // namespaceTitles has one sentence for each namespace. A namespace without one fails the test.
 var namespaceTitles = map[string]string{
+	"account":    "Accounts: people with a role, their log-ins and API keys. Sessions are shared with session.grantAccess.",
 	"archive":    "Ended deliveries: what was delivered, dead letters, and replays.",
 	"bot":        "Bots that WhatsApp offers.",
 	"business":   "Businesses: profiles and links.",
@@ -39,7 +40,7 @@ var namespaceTitles = map[string]string{
 	"rpc":        "The description of the methods themselves.",
 	"sandbox":    "The simulated WhatsApp network. These methods exist only while the server runs on it.",
 	"server":     "The server: health, version.",
-	"session":    "Sessions: create, pair, connect, settings, delete.",
+	"session":    "Sessions: create, pair, connect, settings, share, delete.",
 	"status":     "Status posts.",
 	"storage":    "Object storage for the files of messages.",
 	"sync":       "Synchronisation with the phone.",

@@ -78,21 +78,13 @@ type sessionCreateResult struct {
 
 type sessionListParams struct {
 	SessionIDs    []string `json:"session_ids" rpc:"max=1000" doc:"only these"`
-	AccountID     string   `json:"account_id" doc:"only sessions of this account"`
+	AccountID     string   `json:"account_id" doc:"only sessions that this account owns"`
 	State         string   `json:"state" rpc:"enum=created|pairing|connecting|connected|disconnected|logged_out|replaced|banned|outdated" doc:"only sessions in this state"`
 	Full          bool     `json:"full" doc:"with settings, proxy, webhooks, transports, object storage and client profile; default false = status only"`
 	IncludeQRCode bool     `json:"include_qr_code" doc:"with the QR code of sessions waiting for pairing"`
 	IncludeTotal  bool     `json:"include_total" doc:"count all matches"`
 	Limit         int      `json:"limit" rpc:"min=1,max=1000" doc:"page size, default 200"`
 	Offset        int      `json:"offset" rpc:"min=0" doc:"rows to skip"`
-}
-
-// Validate rejects a filter by account, which would match nothing.
-func (p *sessionListParams) Validate() error {
-	if p.AccountID != "" {
-		return rpc.Fields{{Pointer: "/account_id", Problem: "this server has no accounts"}}
-	}
-	return nil
 }
 
 type sessionListResult struct {
@@ -160,7 +152,7 @@ func registerSessionAdministration(reg *rpc.Registry, d Deps) {
 	rpc.Register(reg, rpc.Method{Name: "session.list", Scope: rpc.ScopeAccount, Summary: "List the sessions the caller may see, in short or in full."}, d.listSessions)
 	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.get", Summary: "Return one session with status, own identity, settings, proxy, webhooks, transports, object storage and client profile."},
 		func(ctx context.Context, s *bridge.Session, p *sessionGetParams) (sessionResult, error) {
-			out := sessionResult{Session: shapeSession(s, true)}
+			out := sessionResult{Session: d.shapeSession(s, true)}
 			if p.IncludeQRCode {
 				if err := out.Session.addQRCode(s); err != nil {
 					return out, err
@@ -172,7 +164,7 @@ func registerSessionAdministration(reg *rpc.Registry, d Deps) {
 		func(_ context.Context, s *bridge.Session, _ *shared.None) (sessionStatus, error) {
 			return shapeStatus(s.Status()), nil
 		})
-	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.update", Summary: "Change a session's name, token, default webhook, object storage and proxy: all that is given, or nothing.", Secret: true}, d.updateSession)
+	shared.OnSessionCall(reg, d.Bridge, rpc.Method{Name: "session.update", Summary: "Change a session's name, token, default webhook, object storage and proxy: all that is given, or nothing.", Secret: true}, d.updateSession)
 	rpc.Register(reg, rpc.Method{Name: "session.delete", Scope: rpc.ScopeAccount, Summary: "Delete a session, optionally logging out of WhatsApp and removing everything stored for it."}, d.deleteSession)
 	rpc.Register(reg, rpc.Method{Name: "session.deleteAll", Scope: rpc.ScopeAccount, Summary: "Delete every session the caller owns, or only those that are not connected.", Timeout: deleteAllTimeout}, d.deleteAllSessions)
 }
@@ -181,6 +173,12 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 	var out sessionCreateResult
 	if call.Principal.Session != "" {
 		return out, rpc.Forbidden("a credential bound to one session cannot create others")
+	}
+	if problem := mayCreate(call.Principal); problem != nil {
+		return out, problem
+	}
+	if p.Restore && call.Principal.Kind != rpc.ScopeAdmin { // the last session of the id may have been that of another account
+		return out, rpc.Forbidden("restore needs scope " + string(rpc.ScopeAdmin))
 	}
 	if p.Webhook != nil {
 		if err := d.Webhooks.Check(ctx, p.SessionID, p.Webhook.change()); err != nil {
@@ -202,7 +200,11 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 		return out, err
 	}
 	// Leftovers of a call that ran while another session of this id was deleted do not belong to this one.
-	if err = d.Webhooks.DeleteSession(ctx, s.ID()); err == nil {
+	err = d.Webhooks.DeleteSession(ctx, s.ID())
+	if err == nil && d.Owners != nil {
+		err = d.Owners.SetOwner(ctx, s.ID(), call.Principal.Account)
+	}
+	if err == nil {
 		out.Token, err = d.Tokens.IssueSessionToken(ctx, s.ID(), p.Token)
 	}
 	if err == nil && p.Webhook != nil {
@@ -227,8 +229,16 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 			return out, err
 		}
 	}
-	out.Session = shapeSession(s, true)
+	out.Session = d.shapeSession(s, true)
 	return out, d.addDetails(ctx, out.Session)
+}
+
+// mayCreate refuses credentials of accounts that own no sessions, and those that are limited to some.
+func mayCreate(who rpc.Principal) *rpc.Error {
+	if who.Access != nil && !who.Access.MayCreate() {
+		return rpc.Forbidden("the credential may not create sessions: it is limited to some, or its account has the role STAFF")
+	}
+	return nil
 }
 
 func (d Deps) listSessions(ctx context.Context, call *rpc.Call, p *sessionListParams) (sessionListResult, error) {
@@ -246,6 +256,9 @@ func (d Deps) listSessions(ctx context.Context, call *rpc.Call, p *sessionListPa
 		if !call.Principal.MayUse(s.ID()) || p.SessionIDs != nil && !wanted[s.ID()] {
 			continue
 		}
+		if p.AccountID != "" && (d.Owners == nil || d.Owners.OwnerOf(s.ID()) != p.AccountID) {
+			continue
+		}
 		if p.State != "" && shapeStatus(s.Status()).State != p.State {
 			continue
 		}
@@ -253,7 +266,7 @@ func (d Deps) listSessions(ctx context.Context, call *rpc.Call, p *sessionListPa
 		if matches <= p.Offset || len(out.Sessions) >= limit {
 			continue
 		}
-		object := shapeSession(s, p.Full)
+		object := d.shapeSession(s, p.Full)
 		if p.IncludeQRCode {
 			if err := object.addQRCode(s); err != nil {
 				return out, err
@@ -275,7 +288,10 @@ func (d Deps) deleteSession(ctx context.Context, call *rpc.Call, p *sessionDelet
 	if err != nil || !call.Principal.MayUse(p.Session) {
 		return sessionDeleteResult{}, rpc.NotFound("there is no such session")
 	}
-	object := shapeSession(s, false)
+	if !call.Principal.MayManage(p.Session) {
+		return sessionDeleteResult{}, rpc.Forbidden("only the owner of the session may delete it")
+	}
+	object := d.shapeSession(s, false)
 	logout := p.Logout == nil || *p.Logout
 	if err = d.removeSession(ctx, s.ID(), logout, p.Purge); err != nil {
 		return sessionDeleteResult{}, err
@@ -288,16 +304,20 @@ func (d Deps) removeSession(ctx context.Context, id string, logout, purge bool) 
 	if err := d.Tokens.RevokeSession(ctx, id); err != nil {
 		return err
 	}
+	remove := d.Bridge.Delete
 	if purge {
-		return d.Bridge.DeleteWithData(ctx, id, logout)
+		remove = d.Bridge.DeleteWithData
 	}
-	return d.Bridge.Delete(ctx, id, logout)
+	if err := remove(ctx, id, logout); err != nil || d.Owners == nil {
+		return err
+	}
+	return d.Owners.SetOwner(ctx, id, "")
 }
 
 func (d Deps) deleteAllSessions(ctx context.Context, call *rpc.Call, p *sessionDeleteAllParams) (sessionDeleteAllResult, error) {
 	out := sessionDeleteAllResult{SessionIDs: []string{}, Errors: []sessionDeleteError{}}
 	for _, s := range d.Bridge.Sessions() {
-		if !call.Principal.MayUse(s.ID()) || p.InactiveOnly && s.Status().LoggedIn {
+		if !call.Principal.MayManage(s.ID()) || p.InactiveOnly && s.Status().LoggedIn {
 			continue
 		}
 		if err := d.removeSession(ctx, s.ID(), true, false); err != nil {

@@ -150,11 +150,15 @@ func (d Deps) addDetails(ctx context.Context, sessions ...sessionObject) error {
 	return nil
 }
 
-func shapeSession(s *bridge.Session, full bool) sessionObject {
+func (d Deps) shapeSession(s *bridge.Session, full bool) sessionObject {
 	st := s.Status()
 	created, updated := s.Times()
+	owner := ""
+	if d.Owners != nil {
+		owner = d.Owners.OwnerOf(s.ID())
+	}
 	out := sessionObject{
-		SessionID: s.ID(), Name: s.Name(), PushName: shared.Optional(st.PushName), Platform: shared.Optional(st.Platform),
+		SessionID: s.ID(), AccountID: shared.Optional(owner), Name: s.Name(), PushName: shared.Optional(st.PushName), Platform: shared.Optional(st.Platform),
 		Status: shapeStatus(st), CreatedAt: created.UTC(), UpdatedAt: updated.UTC(),
 	}
 	out.JID = out.Status.JID

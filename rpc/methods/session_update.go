@@ -50,9 +50,12 @@ type sessionUpdateResult struct {
 }
 
 // updateSession validates all changes before the first one is made.
-func (d Deps) updateSession(ctx context.Context, s *bridge.Session, p *sessionUpdateParams) (out sessionUpdateResult, err error) {
+func (d Deps) updateSession(ctx context.Context, call *rpc.Call, s *bridge.Session, p *sessionUpdateParams) (out sessionUpdateResult, err error) {
 	if p.Name == nil && p.Token == nil && p.Webhook == nil && p.Storage == nil && p.Proxy == nil {
 		return out, rpc.InvalidParams("", "name, token, webhook, storage or proxy is needed")
+	}
+	if p.Token != nil && call.Principal.Access != nil && !call.Principal.MayManage(s.ID()) { // it would outlast the access of the account
+		return out, rpc.Forbidden("only the owner of the session may change its token")
 	}
 	if err = d.checkChanges(ctx, s, p); err != nil {
 		return out, err
@@ -73,7 +76,7 @@ func (d Deps) updateSession(ctx context.Context, s *bridge.Session, p *sessionUp
 	if err = d.makeChanges(ctx, s, p); err != nil {
 		return out, err
 	}
-	out.Session = shapeSession(s, true)
+	out.Session = d.shapeSession(s, true)
 	return out, d.addDetails(ctx, out.Session)
 }
 

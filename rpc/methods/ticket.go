@@ -28,7 +28,7 @@ type ticketResult struct {
 // RegisterTickets adds tickets.create.
 func RegisterTickets(reg *rpc.Registry, b *bridge.Bridge, tickets Tickets) {
 	rpc.Register(reg, rpc.Method{
-		Name: "tickets.create", Summary: "Create a credential for one connection of a browser, which must be used within seconds.", NoSession: true, Secret: true,
+		Name: "tickets.create", Summary: "Create a credential for one connection of a browser, which must be used within seconds.", NoSession: true, Secret: true, Effect: rpc.EffectRead,
 	}, func(ctx context.Context, call *rpc.Call, p *ticketParams) (ticketResult, error) {
 		if p.Session != "" {
 			if !call.Principal.MayUse(p.Session) {

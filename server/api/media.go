@@ -45,12 +45,23 @@ func (h *fileHandler) beginTransfer(w http.ResponseWriter, r *http.Request) (who
 	if who.Kind == rpc.ScopePublic {
 		return who, nil, rpc.Unauthenticated("a token is needed")
 	}
+	if effect := effectOf(r.Method); !who.Permits(effect) {
+		return who, nil, rpc.Forbidden("the credential does not permit the effect " + effect.String())
+	}
 	owner := who.ID
 	if who.Session != "" {
 		owner = sessionOwner(who.Session)
 	}
 	end, err = h.admitTransfer(w, who.ID, owner)
 	return who, end, err
+}
+
+// effectOf returns the effect of a transfer.
+func effectOf(method string) rpc.Effect {
+	if method == http.MethodGet || method == http.MethodHead {
+		return rpc.EffectRead
+	}
+	return rpc.EffectWrite
 }
 
 // sessionOwner names a session among the owners of transfers.

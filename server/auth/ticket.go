@@ -108,7 +108,10 @@ func (t *Tickets) issueTicket(
 	ctx context.Context, who rpc.Principal, session string, validFor time.Duration, filter []byte, tooMany string,
 ) (ticket string, expires time.Time, err error) {
 	kept := Ticket{Issuer: who.ID, Principal: who, Filter: filter, Expires: t.now().Add(validFor).UTC().Truncate(time.Millisecond)}
-	if session != "" {
+	switch {
+	case session != "" && who.Access != nil: // the ticket is good as long as the credential and its access to the session
+		kept.Principal.Kind, kept.Principal.Session = rpc.ScopeSession, session
+	case session != "":
 		kept.Principal = rpc.Principal{Kind: rpc.ScopeSession, ID: SessionPrincipal(t.cfg.OwnerOf(session)), Session: session}
 	}
 	ticket = NewToken()

@@ -253,6 +253,24 @@ type Config struct {
 
 	WrongTokens int `flag:"wrong-tokens" unit:"tokens/min" default:"300" min:"1" max:"1000000" doc:"Wrong tokens that one address may send in a minute. While it has sent more, its tokens are not checked, except those that were good before." why:"Prevents guessing of tokens; a misconfigured client still gets its error."`
 
+	Registration bool `flag:"registration" doc:"Let people create accounts of the role OWNER for themselves (account.register), once the admin token has created the first account." why:"An account creates sessions; strangers should not by default."`
+
+	MaxAccounts int `flag:"max-accounts" unit:"accounts" default:"1000" min:"1" max:"100000" doc:"Accounts of the server." why:"Some 500 bytes each, and 300 for each of their credentials in use."`
+
+	MaxAccountKeys int `flag:"max-account-keys" unit:"keys" default:"20" min:"1" max:"1000" doc:"API keys of an account." why:"One for each program that uses the account."`
+
+	MaxAccountLogins int `flag:"max-account-logins" unit:"log-ins" default:"20" min:"1" max:"1000" doc:"Log-ins of an account at a time; a further one ends the oldest." why:"One for each browser of a person."`
+
+	MaxSessionAccounts int `flag:"max-session-accounts" unit:"accounts" default:"100" min:"1" max:"10000" doc:"Accounts with which a session is shared." why:"A team; they are in memory."`
+
+	LoginTTL time.Duration `flag:"login-ttl" unit:"duration" default:"720h" min:"1m" max:"8760h" doc:"Time a log-in with a password is good." why:"As long as those of NextAuth, which the clients of WA-AKG use."`
+
+	PasswordHashes int `flag:"password-hashes" unit:"passwords" default:"1" min:"1" max:"64" doc:"Passwords that are hashed at a time; 16 more may wait." why:"Each occupies a processor and 19 MiB for some 20 ms."`
+
+	PasswordRate int `flag:"password-rate" unit:"passwords/s" default:"10" min:"1" max:"10000" doc:"Passwords that are hashed in a second." why:"A flood of log-ins leaves the processors to other calls."`
+
+	WrongPasswords int `flag:"wrong-passwords" unit:"log-ins/min" default:"10" min:"1" max:"100000" doc:"Log-ins that may fail in a minute, of one address and for one e-mail address; more are refused without a look at the password." why:"Prevents guessing; people mistype a few times."`
+
 	TicketsPerPrincipal int `flag:"tickets-per-principal" unit:"tickets" default:"100" min:"1" max:"100000" doc:"Unused tickets a credential may have." why:"A page needs one for each connection."`
 
 	MaxWatches int `flag:"max-watches" unit:"watches" default:"32" min:"1" max:"10000" doc:"Streams of deliveries (delivery.watch, GET /v1/deliveries) open at a time; the credentials of one session may have a quarter, those of all sessions three quarters." why:"Each reads a page of the archive every watch-every while something is new."`

@@ -10,13 +10,16 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/waystation/waystation/rpc"
+
 	"github.com/waystation/waystation/transports/journal"
 )
 
 // conn is one connection. The goroutine of serveRequest writes events; one reads and discards, one pings.
 type conn struct {
-	e                          *Endpoint
-	principal, session, format string
+	e               *Endpoint
+	who             rpc.Principal
+	session, format string
 
 	ctx context.Context // ends with the connection; its cause is the reason
 	end context.CancelCauseFunc

@@ -46,7 +46,7 @@ func (e *Endpoint) Open(who rpc.Principal, session, format string) (serve func(w
 	case e.perSession[session] >= e.cfg.MaxPerSession:
 		return nil, rpc.RateLimited("too many event sockets of this session; see the setting max-session-connections", retryAfter)
 	}
-	c := &conn{e: e, principal: who.ID, session: session, format: format, woken: make(chan struct{}, 1)}
+	c := &conn{e: e, who: who, session: session, format: format, woken: make(chan struct{}, 1)}
 	c.ctx, c.end = context.WithCancelCause(context.Background())
 	e.conns[c] = struct{}{}
 	e.perSession[session]++
@@ -66,7 +66,12 @@ func (e *Endpoint) removeConn(c *conn) {
 
 // Expire closes the connections of a principal whose credential has expired or was revoked.
 func (e *Endpoint) Expire(principal string) {
-	e.endMatching(&closing{websocket.StatusPolicyViolation, "the credential was revoked"}, func(c *conn) bool { return c.principal == principal })
+	e.endMatching(&closing{websocket.StatusPolicyViolation, "the credential was revoked"}, func(c *conn) bool { return c.who.ID == principal })
+}
+
+// Recheck closes the connections of account credentials that are no longer valid or may not use their session any more.
+func (e *Endpoint) Recheck() {
+	e.endMatching(&closing{websocket.StatusPolicyViolation, "the credential was revoked"}, func(c *conn) bool { return c.who.Access != nil && !c.who.MayUse(c.session) })
 }
 
 // SessionDeleted closes the connections of a session that was deleted.

@@ -18,6 +18,8 @@ type Dialect struct {
 	Mounts []string
 	// Credentials are the places of a request that may hold a token; the first that holds one counts.
 	Credentials []Credential
+	// Accounts lets credentials of accounts in; without it they count as unknown.
+	Accounts bool
 	// PerSession marks dialects between which a session chooses with its setting: at a shared mount it gets no answer of another
 	// one, also at paths that its own lacks. Callers without a session are answered by the dialect that has the path.
 	PerSession bool

@@ -23,9 +23,9 @@ func SessionInPath(names ...string) func(x *Exchange) (string, error) {
 	}
 }
 
-// AdmitsSession returns not_found if the caller's token is bound to another session.
+// AdmitsSession returns not_found if the caller's token is bound to another session, or is that of an account without access to it.
 func (x *Exchange) AdmitsSession(session string) error {
-	if bound := x.Principal.Session; bound != "" && bound != session {
+	if bound := x.Principal.Session; bound != "" && bound != session || x.Principal.Access != nil && !x.Principal.MayUse(session) {
 		return rpc.NotFound("there is no session " + session)
 	}
 	return nil

@@ -63,8 +63,9 @@ type conn struct {
 	pingSent time.Time
 
 	filters          *filterSet
-	shared           bool // follows all sessions (see Shared)
-	manual           bool // manual ack
+	shared           bool       // follows all sessions (see Shared)
+	access           rpc.Access // of an account's credential; nil = another one
+	manual           bool       // manual ack
 	window           window
 	heartbeatMessage bool // an idle connection receives conn.position at each heartbeat
 	batched          bool // events of one turn are sent in one frame

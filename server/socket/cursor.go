@@ -49,6 +49,7 @@ type gap struct {
 const (
 	gapRetention = "retention" // removed by age or size
 	gapEpoch     = "epoch"     // the log was started anew since the client last read it
+	gapRevoked   = "revoked"   // the credential may not use the session any more
 	gapPurged    = "purged"    // the log was removed while the client was reading it
 )
 

@@ -150,13 +150,50 @@ func (e *Endpoint) Expire(principalID string) {
 // session's log is purged and its stored cursors are deleted: after the call no connection moves them.
 func (e *Endpoint) SessionDeleted(session string) {
 	e.forEachConn(func(c *conn) {
-		frame := c.dropDeleted(session)
+		frame := c.dropSession(session, gapPurged)
 		if c.belongsTo(func(who rpc.Principal) bool { return who.Session == session }) {
 			_ = c.Close(CloseTokenExpired, "the session was deleted")
 		} else if frame != nil {
 			_ = c.WriteFrame(frame) // fails only when the connection has ended
 		}
 	})
+}
+
+// Recheck closes the connections of account credentials that are no longer valid, and removes sessions from connections whose credentials may not use
+// them any more.
+func (e *Endpoint) Recheck() {
+	e.forEachConn(func(c *conn) {
+		var caller *rpc.Principal
+		c.belongsTo(func(who rpc.Principal) bool { caller = &who; return true })
+		if caller != nil {
+			c.recheck(*caller)
+		}
+	})
+}
+
+// recheck is Recheck for a connection. conn.hello and events.subscribe call it after they have chosen sessions, as the access may have changed
+// meanwhile.
+func (c *conn) recheck(who rpc.Principal) {
+	if who.Access == nil {
+		return
+	}
+	if !who.Valid() {
+		_ = c.Close(CloseTokenExpired, "the credential was revoked or has expired")
+		return
+	}
+	c.mu.Lock()
+	var lost []string
+	for session := range c.cursors {
+		if !who.MayUse(session) {
+			lost = append(lost, session)
+		}
+	}
+	c.mu.Unlock()
+	for _, session := range lost {
+		if frame := c.dropSession(session, gapRevoked); frame != nil {
+			_ = c.WriteFrame(frame) // fails only when the connection has ended
+		}
+	}
 }
 
 // belongsTo reports whether the connection belongs to a matching principal, as authenticated by conn.hello or, before
@@ -284,7 +321,16 @@ func (e *Endpoint) admitLocked(c *conn) bool {
 	return true
 }
 
-// bindSession counts a connection for the session of its credential.
+// countedAs returns the key under which connections of a credential are counted: its session, or the principal of its account; "" = they are not
+// counted.
+func countedAs(who rpc.Principal) string {
+	if who.Session == "" && who.Access != nil {
+		return who.ID
+	}
+	return who.Session
+}
+
+// bindSession counts a connection under a key of countedAs.
 func (e *Endpoint) bindSession(session string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

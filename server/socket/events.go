@@ -14,7 +14,7 @@ import (
 func registerMethods(reg *rpc.Registry, e *Endpoint) {
 	inline := func(name, summary string) rpc.Method {
 		return rpc.Method{
-			Name: name, Summary: summary, Scope: rpc.ScopeSession, NoSession: true,
+			Name: name, Summary: summary, Scope: rpc.ScopeSession, Effect: rpc.EffectRead, NoSession: true,
 			NoBatch: true, NeedsConn: true, Inline: true,
 		}
 	}
@@ -86,6 +86,7 @@ func (e *Endpoint) subscribe(ctx context.Context, call *rpc.Call, p *subscribePa
 	c.mu.Lock()
 	c.storeMissing()
 	c.mu.Unlock()
+	c.recheck(call.Principal)
 	return result, c.writeCursors(ctx)
 }
 

@@ -97,12 +97,12 @@ func (e *Endpoint) hello(ctx context.Context, call *rpc.Call, p *helloParams) (*
 	if err != nil {
 		return nil, err
 	}
-	if who.Session != "" {
-		if !e.bindSession(who.Session) {
+	if key := countedAs(who); key != "" {
+		if !e.bindSession(key) {
 			c.closeAfter(call, CloseConnectionLimit, "too many connections on this session")
 			return nil, rpc.RateLimited("too many connections on this session", e.cfg.DrainRetry)
 		}
-		c.boundTo = who.Session
+		c.boundTo = key
 	}
 	if p.Consumer != "" {
 		if err := c.becomeConsumer(ctx, call, who, p.Consumer); err != nil {
@@ -121,6 +121,7 @@ func (e *Endpoint) hello(ctx context.Context, call *rpc.Call, p *helloParams) (*
 	c.setOwner(who.ID)
 	c.peer.SetPrincipal(who)
 	c.greeted.Store(true)
+	c.recheck(who)
 	e.stopWaiting(c)
 	if p.Client != nil {
 		e.log.Info("client connected", "conn", c.id, "principal", who.ID, "client", p.Client.Name, "client_version", p.Client.Version)

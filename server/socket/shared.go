@@ -70,6 +70,12 @@ func (e *Endpoint) CloseShared() {
 	}
 	e.mu.Unlock()
 	for _, c := range list {
+		c.mu.Lock()
+		all := c.shared
+		c.mu.Unlock()
+		if !all {
+			continue
+		}
 		_ = c.Close(CloseForbidden, "no connection may follow all sessions any more")
 	}
 }

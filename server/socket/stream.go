@@ -82,11 +82,11 @@ func (c *conn) beginStream(ctx context.Context, p *streamStart) ([]sessionReply,
 	if len(sessions) > e.cfg.MaxStreamSessions {
 		return nil, errTooManySessions(e.cfg.MaxStreamSessions)
 	}
-	if c.principal.Session != "" {
-		if !e.bindSession(c.principal.Session) {
+	if key := countedAs(c.principal); key != "" {
+		if !e.bindSession(key) {
 			return nil, rpc.RateLimited("too many connections on this session", e.cfg.DrainRetry)
 		}
-		c.boundTo = c.principal.Session
+		c.boundTo = key
 	}
 	replies, err := c.beginCursors(ctx, c.principal, filters, sessions, &helloParams{Resume: p.resume, From: p.from})
 	if err != nil {
@@ -125,6 +125,7 @@ func (c *conn) startStream(head []byte, replies []sessionReply) {
 		return
 	}
 	c.greeted.Store(true)
+	c.recheck(c.principal)
 	c.mu.Lock()
 	c.lastPush = c.opened
 	c.mu.Unlock()

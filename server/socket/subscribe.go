@@ -68,8 +68,9 @@ func (c *conn) selectSessions(ctx context.Context, who rpc.Principal, filters *f
 // setFilters replaces the filters; the connection must be held. Sessions that no longer match lose their cursor.
 func (c *conn) setFilters(who rpc.Principal, filters *filterSet) {
 	all := followsAll(who, filters)
+	adopts := all || who.Access != nil && who.Session == "" && filters.matchesUnnamed()
 	c.mu.Lock()
-	c.filters, c.shared = filters, all
+	c.filters, c.shared, c.access = filters, all, who.Access
 	var left []*cursor
 	for id, cur := range c.cursors {
 		cur.gen++
@@ -85,7 +86,7 @@ func (c *conn) setFilters(who rpc.Principal, filters *filterSet) {
 	}
 	c.e.mu.Lock()
 	defer c.e.mu.Unlock()
-	if all {
+	if adopts {
 		c.e.adopters[c] = struct{}{}
 	} else {
 		delete(c.e.adopters, c)
@@ -207,14 +208,14 @@ func (c *conn) adoptSession(session string, log journal.Log) {
 	}
 }
 
-// mayAdopt reports whether a new session matches the filters and has no cursor yet; the caller holds c.mu.
+// mayAdopt reports whether a new session matches the filters, may be used and has no cursor yet; the caller holds c.mu.
 func (c *conn) mayAdopt(session string) bool {
-	return !c.readerEnded && c.filters != nil && c.filters.matchesSession(session) && c.cursors[session] == nil
+	return (c.access == nil || c.access.MayUse(session)) && !c.readerEnded && c.filters != nil && c.filters.matchesSession(session) && c.cursors[session] == nil
 }
 
-// dropDeleted removes the cursor of a deleted session and returns the notification for the client; nil = the session
+// dropSession removes the cursor of a session and returns the notification for the client, with a reason; nil = the session
 // was not followed.
-func (c *conn) dropDeleted(session string) []byte {
+func (c *conn) dropSession(session, reason string) []byte {
 	c.mu.Lock()
 	delete(c.stored, session)
 	cur := c.cursors[session]
@@ -224,7 +225,7 @@ func (c *conn) dropDeleted(session string) []byte {
 	}
 	cur.gone = true
 	delete(c.cursors, session)
-	g := gap{From: cur.pos + 1, To: cur.pos, Reason: gapPurged}
+	g := gap{From: cur.pos + 1, To: cur.pos, Reason: reason}
 	frame := gapNote(session, cur.epoch, cur.pos, g)
 	c.mu.Unlock()
 	cur.topic.removeCursor(c, cur)

@@ -5,6 +5,7 @@ package allmethods
 import (
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/rpc/methods/accountmethods"
 	"github.com/waystation/waystation/rpc/methods/deliverymethods"
 )
 
@@ -14,6 +15,7 @@ type Deps struct {
 	Server   methods.ServerDeps
 	Tickets  methods.Tickets
 	Delivery deliverymethods.Deps
+	Accounts accountmethods.Deps
 }
 
 // Register adds all methods.
@@ -22,4 +24,5 @@ func Register(reg *rpc.Registry, d Deps) {
 	methods.RegisterServer(reg, d.Server)
 	methods.RegisterTickets(reg, d.Sessions.Bridge, d.Tickets)
 	deliverymethods.Register(reg, d.Delivery)
+	accountmethods.Register(reg, d.Accounts)
 }

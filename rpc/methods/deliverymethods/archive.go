@@ -42,6 +42,9 @@ func sessionsOf(who rpc.Principal, asked []string) ([]string, error) {
 	if who.Kind == rpc.ScopeAdmin && who.Session == "" {
 		return asked, nil
 	}
+	if who.Session == "" && who.Access != nil {
+		return accessSessions(who, asked)
+	}
 	if who.Session == "" {
 		return nil, rpc.Forbidden("the credential is neither an admin's nor a session's")
 	}
@@ -56,8 +59,21 @@ func sessionsOf(who rpc.Principal, asked []string) ([]string, error) {
 	return asked, nil
 }
 
-// ownOnly reports whether a principal sees only the targets of its session, and not those of the operator.
-func ownOnly(who rpc.Principal) bool { return who.Session != "" }
+// accessSessions is sessionsOf for credentials of accounts.
+func accessSessions(who rpc.Principal, asked []string) ([]string, error) {
+	if list, all := who.Access.Sessions(); asked == nil && !all {
+		return list, nil
+	}
+	for _, id := range asked {
+		if !who.MayUse(id) {
+			return nil, rpc.Forbidden("the credential does not reach a session of the filter")
+		}
+	}
+	return asked, nil
+}
+
+// ownOnly reports whether a principal sees only the targets of sessions, and not those of the operator.
+func ownOnly(who rpc.Principal) bool { return who.Session != "" || who.Kind != rpc.ScopeAdmin }
 
 type archiveListParams struct {
 	archiveFilter

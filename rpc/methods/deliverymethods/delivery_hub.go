@@ -25,13 +25,14 @@ type WatchHub struct {
 
 // hubWatch is an open watch; WatchHub.mu guards what changes.
 type hubWatch struct {
-	id     string
-	who    rpc.Principal
-	filter *deliveryWatchParams
-	end    context.CancelCauseFunc
-	since  time.Time
-	lastID int64
-	beat   time.Time // time of its last progress
+	id       string
+	who      rpc.Principal
+	sessions []string // that the watch is limited to; nil = all
+	filter   *deliveryWatchParams
+	end      context.CancelCauseFunc
+	since    time.Time
+	lastID   int64
+	beat     time.Time // time of its last progress
 }
 
 // NewWatchHub returns a hub without watches. Of the dispatcher's limit most, the credentials of one session may use a
@@ -40,23 +41,40 @@ func NewWatchHub(most int) *WatchHub {
 	return &WatchHub{most: most, started: time.Now(), open: map[*hubWatch]struct{}{}}
 }
 
-// isFull reports whether a session's credential has reached its limit of watches; mu is held.
-func (h *WatchHub) isFull(session string) bool {
+// isFull reports whether the credentials of a session or an account have reached their limit of watches; mu is held.
+func (h *WatchHub) isFull(who *rpc.Principal) bool {
 	own, all := 0, 0
 	for w := range h.open {
-		if w.who.Session == session {
+		if w.who.ID == who.ID {
 			own++
 		}
-		if w.who.Session != "" {
+		if isLimited(&w.who) {
 			all++
 		}
 	}
 	return own >= max(1, h.most/4) || all >= max(1, h.most*3/4)
 }
 
+// isLimited reports whether a principal may use a part of the watches only.
+func isLimited(who *rpc.Principal) bool {
+	return who.Session != "" || who.Access != nil && who.Kind != rpc.ScopeAdmin
+}
+
 // Expire ends the watches of a principal whose credential has expired or was revoked.
 func (h *WatchHub) Expire(principalID string) {
 	h.end("the token has expired or was revoked", func(who *rpc.Principal) bool { return who.ID == principalID })
+}
+
+// Recheck ends the watches of account credentials that are no longer valid or may not use one of their sessions any more.
+func (h *WatchHub) Recheck() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for w := range h.open {
+		if w.who.Valid() && !slices.ContainsFunc(w.sessions, func(id string) bool { return !w.who.MayUse(id) }) {
+			continue
+		}
+		w.end(rpc.Unauthenticated("the credential was revoked, or its access to a session of the watch"))
+	}
 }
 
 // SessionDeleted ends the watches that are bound to a deleted session.
@@ -80,7 +98,7 @@ func (h *WatchHub) enter(w *hubWatch) (leave func(), err error) {
 	w.beat = w.since
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if w.who.Session != "" && h.isFull(w.who.Session) {
+	if isLimited(&w.who) && h.isFull(&w.who) {
 		return nil, dispatch.ErrTooManyWatches
 	}
 	h.open[w] = struct{}{}

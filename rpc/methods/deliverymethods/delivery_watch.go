@@ -87,7 +87,7 @@ func registerWatch(reg *rpc.Registry, d Deps, hub *WatchHub) {
 		Name: "delivery.createWatchToken", Summary: "Create a short-lived token that can only watch and list deliveries.",
 		Description: "It needs the admin's credential, or as renew_token a watch token that is bound to no session. With a filter for one session the token " +
 			"is valid for this session only. The token is for GET /v1/deliveries and may be used repeatedly until it expires.",
-		Scope: rpc.ScopePublic, Secret: true,
+		Scope: rpc.ScopePublic, Secret: true, Effect: rpc.EffectRead,
 	}, d.createWatchToken)
 }
 
@@ -107,7 +107,7 @@ func (d Deps) openWatch(ctx context.Context, call *rpc.Call, p *deliveryWatchPar
 	if err != nil {
 		return deliveryWatchResult{}, err
 	}
-	w := &watch{Deps: d, call: call, p: p, hub: hub, seat: &hubWatch{id: call.RequestID, who: call.Principal, filter: p}, result: deliveryWatchResult{WatchID: call.RequestID}, query: dispatch.Query{
+	w := &watch{Deps: d, call: call, p: p, hub: hub, seat: &hubWatch{id: call.RequestID, who: call.Principal, sessions: sessions, filter: p}, result: deliveryWatchResult{WatchID: call.RequestID}, query: dispatch.Query{
 		Sessions: sessions, Own: ownOnly(call.Principal), Type: p.Event, After: p.SinceID, Since: shared.TimeOrZero(p.Since), Limit: p.Limit,
 		Failed: p.Status == deliveryFailed || p.Status == "" && p.FailedOnly,
 	}}

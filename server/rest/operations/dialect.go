@@ -17,6 +17,7 @@ func New() *rest.Dialect {
 	return &rest.Dialect{
 		Name: Name, Title: "Operations API, served by Waystation", Version: "1",
 		Mounts:      []string{"", "/" + Name},
+		Accounts:    true,
 		Credentials: []rest.Credential{rest.Authorization()},
 		Admits:      admitsCaller,
 		Routes:      routes(),

@@ -16,6 +16,7 @@ func New() *rest.Dialect {
 	return &rest.Dialect{
 		Name: Name, Title: "WA-AKG API, served by Waystation", Version: "1",
 		Mounts:      []string{"/api", "/" + Name + "/api"},
+		Accounts:    true,
 		Credentials: []rest.Credential{rest.HeaderToken("X-API-Key")},
 		Admits:      admitsCaller,
 		Routes:      routes(),

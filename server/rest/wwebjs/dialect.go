@@ -19,6 +19,7 @@ func New() *rest.Dialect {
 	return &rest.Dialect{
 		Name: Name, Title: "whatsapp-web.js API, served by Waystation", Version: "1",
 		Mounts:      []string{"", "/" + Name},
+		Accounts:    true,
 		Credentials: []rest.Credential{rest.HeaderToken("x-api-key"), rest.QueryToken("x-api-key")},
 		Admits:      admitsCaller,
 		TakesForms:  true,

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+
+	"github.com/waystation/waystation/server/accounts"
+)
+
+// openAccounts opens the store of accounts, which authenticates their credentials.
+func (a *app) openAccounts(ctx context.Context) (err error) {
+	a.accounts, err = accounts.Open(ctx, a.db, accounts.Config{
+		MaxAccounts: a.cfg.MaxAccounts, MaxKeys: a.cfg.MaxAccountKeys, MaxLogins: a.cfg.MaxAccountLogins, MaxGrants: a.cfg.MaxSessionAccounts, LoginTTL: a.cfg.LoginTTL,
+		Hashes: a.cfg.PasswordHashes, HashRate: a.cfg.PasswordRate, WrongPasswords: a.cfg.WrongPasswords,
+		Key: a.secret.Key("account keys"), PreviousKeys: a.secret.PreviousKeys("account keys"), Changed: a.recheckConnections, Log: a.log.With("part", "accounts"),
+	})
+	if err == nil {
+		a.onClose("accounts", a.accounts.Close)
+	}
+	return err
+}
+
+// recheckConnections ends what open connections of accounts may not do any more.
+func (a *app) recheckConnections() {
+	select {
+	case <-a.socketsOpen:
+		a.endpoint.Recheck()
+		a.events.Recheck()
+		a.watching.Recheck()
+	default: // no connection is open
+	}
+}
+
+// hasSession reports whether a session exists.
+func (a *app) hasSession(id string) bool {
+	_, err := a.bridge.Session(id)
+	return err == nil
+}

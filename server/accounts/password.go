@@ -1,0 +1,112 @@
+package accounts
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+
+	"github.com/waystation/waystation/rpc"
+)
+
+// Costs of argon2id: what OWASP recommends. Stored hashes carry theirs, so that these may change.
+const (
+	argonMemory  = 19 << 10 // KiB
+	argonTime    = 2
+	argonThreads = 1
+	argonSalt    = 16
+	argonKey     = 32
+)
+
+// maxWaiting is the number of callers that wait for a password to be hashed.
+const maxWaiting = 16
+
+// hasher hashes passwords, a limited number at a time and per second: each takes 19 MiB of memory and tens of milliseconds of a processor, which other
+// calls need.
+type hasher struct {
+	places  chan struct{}
+	waiting chan struct{}
+	pause   time.Duration // of a place after a hash
+	dummy   string        // hash of no account
+}
+
+func newHasher(concurrent, perSecond int) *hasher {
+	h := &hasher{places: make(chan struct{}, concurrent), waiting: make(chan struct{}, maxWaiting), pause: time.Second * time.Duration(concurrent) / time.Duration(perSecond)}
+	var none [argonKey]byte
+	_, _ = rand.Read(none[:]) // crypto/rand never fails
+	h.dummy = encodeHash(argonMemory, argonTime, argonThreads, none[:argonSalt], none[:])
+	return h
+}
+
+// run runs f at its turn. The error is an *rpc.Error when too many others wait.
+func (h *hasher) run(ctx context.Context, f func()) error {
+	select {
+	case h.waiting <- struct{}{}:
+	default:
+		return rpc.RateLimited("too many passwords are being checked", time.Second)
+	}
+	defer func() { <-h.waiting }()
+	select {
+	case h.places <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	began := time.Now()
+	f()
+	time.AfterFunc(h.pause-time.Since(began), func() { <-h.places }) // at once if the hash took longer
+	return nil
+}
+
+// hash returns the hash of a password with a new salt.
+func (h *hasher) hash(ctx context.Context, password string) (hash string, err error) {
+	var salt [argonSalt]byte
+	_, _ = rand.Read(salt[:]) // crypto/rand never fails
+	err = h.run(ctx, func() {
+		hash = encodeHash(argonMemory, argonTime, argonThreads, salt[:], argon2.IDKey([]byte(password), salt[:], argonTime, argonMemory, argonThreads, argonKey))
+	})
+	return hash, err
+}
+
+// verify reports whether a password is that of a hash. An empty hash takes the same time and is that of no password.
+func (h *hasher) verify(ctx context.Context, hash, password string) (ok bool, err error) {
+	known := hash != ""
+	if !known {
+		hash = h.dummy
+	}
+	memory, passes, threads, salt, key, err := decodeHash(hash)
+	if err != nil {
+		return false, err
+	}
+	err = h.run(ctx, func() {
+		ok = subtle.ConstantTimeCompare(argon2.IDKey([]byte(password), salt, passes, memory, threads, uint32(len(key))), key) == 1
+	})
+	return ok && known, err
+}
+
+// encodeHash writes a hash in the form of the reference implementation.
+func encodeHash(memory, passes uint32, threads uint8, salt, key []byte) string {
+	b64 := base64.RawStdEncoding
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, memory, passes, threads, b64.EncodeToString(salt), b64.EncodeToString(key))
+}
+
+func decodeHash(text string) (memory, passes uint32, threads uint8, salt, key []byte, err error) {
+	parts := strings.Split(text, "$")
+	if len(parts) != 6 || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
+		return 0, 0, 0, nil, nil, fmt.Errorf("accounts: a stored password has an unknown form")
+	}
+	if _, err = fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &passes, &threads); err == nil {
+		salt, err = base64.RawStdEncoding.DecodeString(parts[4])
+	}
+	if err == nil {
+		key, err = base64.RawStdEncoding.DecodeString(parts[5])
+	}
+	if err != nil || len(key) == 0 {
+		return 0, 0, 0, nil, nil, fmt.Errorf("accounts: a stored password is damaged: %w", err)
+	}
+	return memory, passes, threads, salt, key, nil
+}
