@@ -259,9 +259,7 @@ func (*Registry) refuseCredential(m *method, who *Principal) *Error {
 		return Unauthenticated("the credential was revoked or has expired")
 	}
 	if !who.Permits(m.Effect) {
-		problem := Forbidden("the credential does not permit " + m.Name + ", whose effect is " + m.Effect.String())
-		problem.Reason = "effect_not_permitted"
-		return problem
+		return &Error{Code: CodeForbidden, Reason: "effect_not_permitted", Message: "the credential does not permit " + m.Name + ", whose effect is " + m.Effect.String()}
 	}
 	return nil
 }

@@ -218,7 +218,6 @@ func TestSessionBadInput(t *testing.T) {
 		{rpc.CodeInvalidParams, "/client_profile/version", "session.create", params{"client_profile": params{"version": "x"}}},
 		{rpc.CodeInvalidParams, "/settings/skip_global", "session.create", params{"settings": params{"skip_global": []string{"fax"}}}},
 		{rpc.CodeInvalidParams, "/nonsense", "session.create", params{"nonsense": 1}},
-		{rpc.CodeInvalidParams, "/account_id", "session.list", params{"account_id": "x"}},
 		{rpc.CodeInvalidParams, "/limit", "session.list", params{"limit": 5000}},
 		{rpc.CodeInvalidParams, "/confirm", "session.deleteAll", params{"confirm": false}},
 		{rpc.CodeInvalidParams, "/call_reject_reason", "session.updateSettings", params{"session": "one", "call_reject_reason": "never"}},

@@ -100,9 +100,9 @@ func (d Deps) grantAccess(ctx context.Context, call *rpc.Call, p *grantParams) (
 	case err != nil:
 		return grantResult{}, err
 	case a.ID == d.Store.OwnerOf(p.Session):
-		return grantResult{}, reason(rpc.InvalidParams("/email", "is the owner of the session"), "access_of_owner")
+		return grantResult{}, &rpc.Error{Code: rpc.CodeConflict, Reason: "access_of_owner", Message: "the account owns the session"}
 	case a.Role == Superadmin:
-		return grantResult{}, reason(rpc.InvalidParams("/email", "is a SUPERADMIN, who may use all sessions"), "access_of_superadmin")
+		return grantResult{}, &rpc.Error{Code: rpc.CodeConflict, Reason: "access_of_superadmin", Message: "an account of the role SUPERADMIN may use all sessions"}
 	}
 	g, err := d.Store.Grant(ctx, p.Session, a.ID)
 	return grantResult{shapeAccess(g)}, err

@@ -76,7 +76,7 @@ type deleteParams struct {
 	TransferTo string `json:"transfer_to" rpc:"max=64" doc:"account that takes over its sessions; absent = the caller's account, with the admin token none"`
 }
 
-type deletedResult struct {
+type accountDeleted struct {
 	AccountID string `json:"account_id" doc:"deleted id"`
 }
 
@@ -92,7 +92,7 @@ type listResult struct {
 	Total    int             `json:"total" doc:"all accounts"`
 }
 
-type currentResult struct {
+type currentAccount struct {
 	Account   *accountObject `json:"account" doc:"null when the credential is that of no account"`
 	ExpiresAt *time.Time     `json:"expires_at" doc:"end of the log-in; null when the credential is none"`
 }
@@ -106,7 +106,7 @@ type loginParams struct {
 	Password string `json:"password" rpc:"required,max=1024" doc:"its password"`
 }
 
-type loginResult struct {
+type accountLogin struct {
 	Token     string        `json:"token" doc:"credential for the calls of the account, in the header Authorization"`
 	ExpiresAt time.Time     `json:"expires_at" doc:"its end"`
 	Account   accountObject `json:"account" doc:"the account"`
@@ -158,11 +158,11 @@ func Register(reg *rpc.Registry, d Deps) {
 
 func (d Deps) register(ctx context.Context, _ *rpc.Call, p *registerParams) (accountResult, error) {
 	if !d.Registration {
-		return accountResult{}, reason(rpc.Forbidden("registration is switched off; see the setting registration"), "registration_disabled")
+		return accountResult{}, &rpc.Error{Code: rpc.CodeForbidden, Reason: "registration_disabled", Message: "registration is switched off; see the setting registration"}
 	}
 	n, err := d.Store.CountAccounts(ctx)
 	if err == nil && n == 0 {
-		err = reason(rpc.Forbidden("the first account is created with the admin token"), "registration_disabled")
+		err = &rpc.Error{Code: rpc.CodeForbidden, Reason: "registration_disabled", Message: "the first account is created with the admin token"}
 	}
 	if err != nil {
 		return accountResult{}, err
@@ -181,21 +181,21 @@ func (d Deps) update(ctx context.Context, _ *rpc.Call, p *updateParams) (account
 	return accountResult{shapeAccount(a)}, err
 }
 
-func (d Deps) deleteAccount(ctx context.Context, call *rpc.Call, p *deleteParams) (deletedResult, error) {
+func (d Deps) deleteAccount(ctx context.Context, call *rpc.Call, p *deleteParams) (accountDeleted, error) {
 	heir := p.TransferTo
 	switch {
 	case p.AccountID == call.Principal.Account:
-		return deletedResult{}, reason(rpc.Conflict("one's own account cannot be deleted"), "own_account")
+		return accountDeleted{}, &rpc.Error{Code: rpc.CodeConflict, Reason: "own_account", Message: "one's own account cannot be deleted"}
 	case heir == p.AccountID:
-		return deletedResult{}, rpc.InvalidParams("/transfer_to", "must be another account")
+		return accountDeleted{}, rpc.InvalidParams("/transfer_to", "must be another account")
 	case heir == "":
 		heir = call.Principal.Account
 	default:
 		if _, err := d.Store.Account(ctx, heir); err != nil {
-			return deletedResult{}, err
+			return accountDeleted{}, err
 		}
 	}
-	return deletedResult{p.AccountID}, d.Store.Delete(ctx, p.AccountID, heir)
+	return accountDeleted{p.AccountID}, d.Store.Delete(ctx, p.AccountID, heir)
 }
 
 func (d Deps) list(ctx context.Context, _ *rpc.Call, p *listParams) (listResult, error) {
@@ -213,8 +213,8 @@ func (d Deps) list(ctx context.Context, _ *rpc.Call, p *listParams) (listResult,
 	return out, err
 }
 
-func (d Deps) current(ctx context.Context, call *rpc.Call, _ *none) (currentResult, error) {
-	var out currentResult
+func (d Deps) current(ctx context.Context, call *rpc.Call, _ *none) (currentAccount, error) {
+	var out currentAccount
 	if call.Principal.Account == "" {
 		return out, nil
 	}
@@ -232,12 +232,12 @@ func (d Deps) current(ctx context.Context, call *rpc.Call, _ *none) (currentResu
 	return out, err
 }
 
-func (d Deps) login(ctx context.Context, _ *rpc.Call, p *loginParams) (loginResult, error) {
+func (d Deps) login(ctx context.Context, _ *rpc.Call, p *loginParams) (accountLogin, error) {
 	token, login, a, err := d.Store.LogIn(ctx, p.Email, p.Password)
 	if err != nil {
-		return loginResult{}, err
+		return accountLogin{}, err
 	}
-	return loginResult{token, login.ExpiresAt.UTC(), shapeAccount(a)}, nil
+	return accountLogin{token, login.ExpiresAt.UTC(), shapeAccount(a)}, nil
 }
 
 func (d Deps) logout(ctx context.Context, call *rpc.Call, _ *none) (loggedOutResult, error) {
@@ -246,10 +246,4 @@ func (d Deps) logout(ctx context.Context, call *rpc.Call, _ *none) (loggedOutRes
 		err = d.Store.LogOut(ctx, call.Principal.Credential)
 	}
 	return loggedOutResult{ok && err == nil}, err
-}
-
-// reason sets the reason of an error.
-func reason(e *rpc.Error, text string) *rpc.Error {
-	e.Reason = text
-	return e
 }

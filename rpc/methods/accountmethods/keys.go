@@ -111,7 +111,7 @@ func (d Deps) keyAccount(ctx context.Context, call *rpc.Call, asked string) (str
 	if who.Account != "" {
 		if _, ok, err := d.Store.Login(ctx, who.Credential); !ok {
 			if err == nil {
-				err = reason(rpc.Forbidden("API keys are managed after a log-in: they cannot manage keys themselves"), "login_needed")
+				err = &rpc.Error{Code: rpc.CodeForbidden, Reason: "login_needed", Message: "API keys are managed after a log-in: they cannot manage keys themselves"}
 			}
 			return "", err
 		}
