@@ -68,6 +68,7 @@ var reasonMeanings = map[string]struct {
 	"unavailable":           {rpc.CodeShuttingDown, "The server accepts no more connections (`-max-connections`)."},
 	"token_expired":         {rpc.CodeUnauthenticated, "The token was valid once: it was replaced, or its session was deleted."},
 	"effect_not_permitted":  {rpc.CodeForbidden, "The API key does not permit calls of this effect (read, write or admin)."},
+	"no_account":            {rpc.CodeForbidden, "The method acts for an account, and the credential is that of none."},
 	"login_needed":          {rpc.CodeForbidden, "API keys are managed after a log-in, not with an API key."},
 	"registration_disabled": {rpc.CodeForbidden, "People may not create accounts for themselves (`-registration`), or there is no first account yet."},
 	"wrong_password":        {rpc.CodeUnauthenticated, "The e-mail address is that of no account, or the password is wrong."},

@@ -130,6 +130,10 @@ func testPurgeLeavesNoMention(t *testing.T, args ...string) {
 			params["_meta"] = object{"idempotency_key": fmt.Sprint("key of ", number, len(params))}
 			s.call(method, params)
 		}
+		account := s.newAccount(fmt.Sprintf("staff%d", i), "STAFF")
+		s.call("session.grantAccess", object{"session": session, "email": account.email})
+		s.call("account.createApiKey", object{"account_id": account.id, "name": "limited", "session_ids": []string{session}})
+		rpctest.MustCall[object](t, s.url("/v1/rpc"), account.key, "session.list", object{"_meta": object{"idempotency_key": "key of the account"}})
 		keyed("session.list", object{"full": true}) // its reply is kept, and names no session in its params
 		keyed("archive.list", object{"session_ids": []string{session}})
 		keyed("archive.list", object{"session_ids": []string{session, "another"}, "limit": 10})

@@ -10,6 +10,15 @@ import (
 // They fit the server on which package server runs the examples: the session demo, the numbers
 // 15550100001 (its own) and 15550100002.
 var exampleParams = map[string]string{
+	"account.create":                  `{"name":"Anna","email":"anna@example.com","password":"correct horse","role":"OWNER"}`,
+	"account.register":                `{"name":"Anna","email":"anna@example.com","password":"correct horse"}`,
+	"account.login":                   `{"email":"anna@example.com","password":"correct horse"}`,
+	"account.createApiKey":            `{"name":"reports","effects":["read"],"expires_at":"2030-01-31T00:00:00Z"}`,
+	"account.update":                  `{"account_id":"acc_example","role":"STAFF"}`,
+	"account.delete":                  `{"account_id":"acc_example"}`,
+	"account.revokeApiKey":            `{"key_id":"key_example"}`,
+	"session.grantAccess":             `{"session":"demo","email":"staff@example.com"}`,
+	"session.revokeAccess":            `{"session":"demo","account_id":"acc_example"}`,
 	"session.update":                  `{"session":"demo","name":"Front desk"}`,
 	"session.setProxy":                `{"enabled":true,"url":"socks5://proxy.example.com:1080"}`,
 	"session.requestPairingCode":      `{"phone":"15550100001"}`,

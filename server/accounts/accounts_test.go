@@ -138,7 +138,7 @@ func TestAccounts(t *testing.T) {
 
 func TestKeys(t *testing.T) {
 	onEach(t, func(t *testing.T, open func(Config) *Store) {
-		now := time.Now()
+		now := time.Now().Truncate(time.Millisecond)
 		s := open(Config{MaxKeys: 3})
 		s.now = func() time.Time { return now }
 		a := s.mustCreate(t, "anna", "")
@@ -238,7 +238,7 @@ func TestNoCredentialIsStored(t *testing.T) {
 
 func TestLogIn(t *testing.T) {
 	onEach(t, func(t *testing.T, open func(Config) *Store) {
-		now := time.Now()
+		now := time.Now().Truncate(time.Millisecond)
 		s := open(Config{MaxLogins: 2, LoginTTL: time.Hour, WrongPasswords: 1000})
 		s.now = func() time.Time { return now }
 		a := s.mustCreate(t, "anna", "")

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"go.mau.fi/util/dbutil"
 
@@ -35,7 +36,7 @@ func newKey() string {
 
 // CreateKey creates an API key. The account's own key replaces the earlier one and can be read again.
 func (s *Store) CreateKey(ctx context.Context, account string, k accountmethods.Key) (token string, key accountmethods.Key, err error) {
-	k.ID, k.CreatedAt, token = newID("key"), s.now(), newKey()
+	k.ID, k.CreatedAt, token = newID("key"), s.now().Truncate(time.Millisecond), newKey()
 	sessions, sealed := "", ""
 	if k.Sessions != nil {
 		raw, err := json.Marshal(k.Sessions)

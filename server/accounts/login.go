@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"errors"
+	"time"
 
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods/accountmethods"
@@ -55,7 +56,7 @@ func (s *Store) LogIn(ctx context.Context, email, password string) (token string
 	_, _ = rand.Read(random[:]) // crypto/rand never fails
 	token = loginPrefix + base64.RawURLEncoding.EncodeToString(random[:])
 	now := s.now()
-	login = accountmethods.Login{ID: newID("login"), ExpiresAt: now.Add(s.cfg.LoginTTL)}
+	login = accountmethods.Login{ID: newID("login"), ExpiresAt: now.Add(s.cfg.LoginTTL).Truncate(time.Millisecond)}
 	dropped := false
 	err = s.change(ctx, false, func(ctx context.Context) error {
 		// The password may have been changed, or the account deleted, since it was read.

@@ -3,6 +3,7 @@ package accounts
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -117,9 +118,6 @@ func (s *Store) OwnerOf(session string) string { return s.rightOf(session).owner
 
 // SetOwner makes an account the owner of a new session; "" = it has none. Access to an earlier session of the id ends.
 func (s *Store) SetOwner(ctx context.Context, session, account string) error {
-	if account == "" && s.rightOf(session) == noRight {
-		return nil
-	}
 	return s.change(ctx, true, func(ctx context.Context) error {
 		if err := s.forget(ctx, session); err != nil || account == "" {
 			return err
@@ -130,7 +128,10 @@ func (s *Store) SetOwner(ctx context.Context, session, account string) error {
 			return rpc.Unauthenticated("the account was deleted")
 		}
 		return err
-	}, func() { s.setRight(session, &right{owner: account}) })
+	}, func() {
+		s.setRight(session, &right{owner: account})
+		s.dropCredentials(func(c *Credential) bool { return slices.Contains(c.sessions, session) })
+	})
 }
 
 func (s *Store) forget(ctx context.Context, session string) error {
@@ -138,7 +139,31 @@ func (s *Store) forget(ctx context.Context, session string) error {
 	if err == nil {
 		_, err = s.db.Exec(ctx, `DELETE FROM account_grants WHERE session=$1`, session)
 	}
+	if err == nil {
+		err = s.forgetInKeys(ctx, session)
+	}
 	return err
+}
+
+// forgetInKeys removes a session from the lists of keys. A list that becomes empty permits none.
+func (s *Store) forgetInKeys(ctx context.Context, session string) error {
+	limited, err := s.keyRows(ctx, `WHERE sessions<>''`)
+	if err != nil {
+		return err
+	}
+	for _, k := range limited {
+		if !slices.Contains(k.Sessions, session) {
+			continue
+		}
+		list, err := json.Marshal(slices.DeleteFunc(k.Sessions, func(id string) bool { return id == session }))
+		if err == nil {
+			_, err = s.db.Exec(ctx, `UPDATE account_keys SET sessions=$2 WHERE id=$1`, k.ID, string(list))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SessionDeleted removes the owner of a deleted session and the access to it.

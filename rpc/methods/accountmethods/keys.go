@@ -118,7 +118,7 @@ func (d Deps) keyAccount(ctx context.Context, call *rpc.Call, asked string) (str
 	}
 	switch {
 	case asked == "" && who.Account == "":
-		return "", rpc.InvalidParams("/account_id", "is required, as the credential has no account")
+		return "", &rpc.Error{Code: rpc.CodeForbidden, Reason: "no_account", Message: "the credential is that of no account: name one with account_id"}
 	case asked == "" || asked == who.Account:
 		return who.Account, nil
 	case who.Kind != rpc.ScopeAdmin:
