@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"net/mail"
 	"net/url"
 	"strings"
 	"time"
@@ -20,9 +21,10 @@ var formats = map[string]format{
 		"description": "a JID, or an international phone number in digits; +, 00, spaces, dots, brackets and hyphens do not matter",
 		"examples":    []string{"4915112345678@s.whatsapp.net", "+4915112345678"},
 	}},
-	"time": {checkTime, map[string]any{"format": "date-time"}},
-	"date": {checkDate, map[string]any{"format": "date"}},
-	"uri":  {checkURI, map[string]any{"format": "uri"}},
+	"time":  {checkTime, map[string]any{"format": "date-time"}},
+	"date":  {checkDate, map[string]any{"format": "date"}},
+	"uri":   {checkURI, map[string]any{"format": "uri"}},
+	"email": {checkEmail, map[string]any{"format": "email"}},
 }
 
 // checkJID accepts strings of the form of an address; methods check whether it exists.
@@ -74,6 +76,15 @@ func checkDate(s string) string {
 func checkURI(s string) string {
 	if u, err := url.Parse(strings.TrimSpace(s)); err != nil || u.Scheme == "" || (u.Host == "" && u.Opaque == "" && u.Path == "") {
 		return "must be an absolute URI"
+	}
+	return ""
+}
+
+// checkEmail accepts bare addresses, without a name.
+func checkEmail(s string) string {
+	const longest = 254 // characters, RFC 5321
+	if parsed, err := mail.ParseAddress(s); err != nil || parsed.Address != s || len(s) > longest || strings.ContainsAny(s, " \"<>") {
+		return "must be an e-mail address"
 	}
 	return ""
 }

@@ -19,13 +19,13 @@ func (a *app) openAccounts(ctx context.Context) (err error) {
 	return err
 }
 
-// recheckConnections ends what open connections of accounts may not do any more.
+// recheckConnections closes or limits the open connections of accounts after credentials or access were taken away.
 func (a *app) recheckConnections() {
 	select {
 	case <-a.socketsOpen:
-		a.endpoint.Recheck()
-		a.events.Recheck()
-		a.watching.Recheck()
+		a.endpoint.RecheckAccess()
+		a.events.RecheckAccess()
+		a.watching.RecheckAccess()
 	default: // no connection is open
 	}
 }

@@ -63,10 +63,6 @@ var reasonMeanings = map[string]struct {
 	"wrong_number":          {rpc.CodeConflict, "The session belongs to another number. See [another number](../passkey.md#another-number)."},
 	"send_governor":         {rpc.CodeRateLimited, "The session's send governor permits no message at present; `details.retry_at` has the time of a retry. See [automation](../automation.md#pace)."},
 	"reachout_timelock":     {rpc.CodeWhatsApp, "WhatsApp forbids the account to write to new contacts until `details.retry_at`. See [concepts](../concepts.md#messages-to-new-contacts-and-history)."},
-	"storage":               {rpc.CodeInternal, "The database failed. The call may be repeated."},
-	"license_hidden":        {rpc.CodeNotSupported, "The operator switched license reporting off (`-license-reporting`)."},
-	"unavailable":           {rpc.CodeShuttingDown, "The server accepts no more connections (`-max-connections`)."},
-	"token_expired":         {rpc.CodeUnauthenticated, "The token was valid once: it was replaced, or its session was deleted."},
 	"effect_not_permitted":  {rpc.CodeForbidden, "The API key does not permit calls of this effect (read, write or admin)."},
 	"no_account":            {rpc.CodeForbidden, "The method acts for an account, and the credential is that of none."},
 	"login_needed":          {rpc.CodeForbidden, "API keys are managed after a log-in, not with an API key."},
@@ -81,15 +77,6 @@ var reasonMeanings = map[string]struct {
 	"access_exists":         {rpc.CodeConflict, "The account has access to the session already."},
 	"access_of_owner":       {rpc.CodeConflict, "The account owns the session."},
 	"access_of_superadmin":  {rpc.CodeConflict, "The account has the role SUPERADMIN, which may use all sessions."},
-	"no_passkey_request":    {rpc.CodeConflict, "WhatsApp has not asked this session for a passkey."},
-	"passkey_expired":       {rpc.CodeConflict, "The passkey request has ended. Connect and scan again."},
-	"passkey_answered":      {rpc.CodeConflict, "An answer to the passkey request was accepted already."},
-	"passkey_busy":          {rpc.CodeConflict, "Another call of this step waits for WhatsApp."},
-	"passkey_rejected":      {rpc.CodeWhatsApp, "WhatsApp refused the answer. The request stays open: sign again."},
-	"passkey_pending":       {rpc.CodeConflict, "Pairing is in the passkey step, which forbids the call."},
-	"no_confirmation_due":   {rpc.CodeConflict, "No confirmation is due in this session."},
-	"wrong_number":          {rpc.CodeConflict, "The session belongs to another number. See [another number](../passkey.md#another-number)."},
-	"reachout_timelock":     {rpc.CodeWhatsApp, "WhatsApp forbids the account to write to new contacts until `details.retry_at`. See [concepts](../concepts.md#messages-to-new-contacts-and-history)."},
 }
 
 // closeMeanings explains each close code of a socket.

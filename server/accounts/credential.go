@@ -172,7 +172,7 @@ func (s *Store) loadCredential(ctx context.Context, hash string) (*Credential, e
 	return c, nil
 }
 
-// dropCredentials revokes credentials: those who use them have to authenticate again.
+// dropCredentials revokes credentials; their callers must authenticate again.
 func (s *Store) dropCredentials(matches func(c *Credential) bool) (dropped bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// Costs of argon2id: what OWASP recommends. Stored hashes carry theirs, so that these may change.
+// Costs of argon2id, as OWASP recommends. Stored hashes carry theirs, so that these may change.
 const (
 	argonMemory  = 19 << 10 // KiB
 	argonTime    = 2

@@ -94,7 +94,7 @@ type Store struct {
 
 var _ accountmethods.Store = (*Store)(nil)
 
-// Open creates or updates the tables and reads what decides calls. End it with Close before the database.
+// Open creates or updates the tables and caches the rights. End it with Close before the database.
 func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	s := &Store{

@@ -69,8 +69,8 @@ func (e *Endpoint) Expire(principal string) {
 	e.endMatching(&closing{websocket.StatusPolicyViolation, "the credential was revoked"}, func(c *conn) bool { return c.who.ID == principal })
 }
 
-// Recheck closes the connections of account credentials that are no longer valid or may not use their session any more.
-func (e *Endpoint) Recheck() {
+// RecheckAccess closes the connections of account credentials that are no longer valid or may not use their session any more.
+func (e *Endpoint) RecheckAccess() {
 	e.endMatching(&closing{websocket.StatusPolicyViolation, "the credential was revoked"}, func(c *conn) bool { return c.who.Access != nil && !c.who.MayUse(c.session) })
 }
 

@@ -159,21 +159,21 @@ func (e *Endpoint) SessionDeleted(session string) {
 	})
 }
 
-// Recheck closes the connections of account credentials that are no longer valid, and removes sessions from connections whose credentials may not use
+// RecheckAccess closes the connections of account credentials that are no longer valid, and removes sessions from connections whose credentials may not use
 // them any more.
-func (e *Endpoint) Recheck() {
+func (e *Endpoint) RecheckAccess() {
 	e.forEachConn(func(c *conn) {
 		var caller *rpc.Principal
 		c.belongsTo(func(who rpc.Principal) bool { caller = &who; return true })
 		if caller != nil {
-			c.recheck(*caller)
+			c.recheckAccess(*caller)
 		}
 	})
 }
 
-// recheck is Recheck for a connection. conn.hello and events.subscribe call it after they have chosen sessions, as the access may have changed
+// recheckAccess is RecheckAccess for a connection. conn.hello and events.subscribe call it after they have chosen sessions, as the access may have changed
 // meanwhile.
-func (c *conn) recheck(who rpc.Principal) {
+func (c *conn) recheckAccess(who rpc.Principal) {
 	if who.Access == nil {
 		return
 	}

@@ -86,7 +86,7 @@ func (e *Endpoint) subscribe(ctx context.Context, call *rpc.Call, p *subscribePa
 	c.mu.Lock()
 	c.storeMissing()
 	c.mu.Unlock()
-	c.recheck(call.Principal)
+	c.recheckAccess(call.Principal)
 	return result, c.writeCursors(ctx)
 }
 

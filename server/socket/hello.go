@@ -121,7 +121,7 @@ func (e *Endpoint) hello(ctx context.Context, call *rpc.Call, p *helloParams) (*
 	c.setOwner(who.ID)
 	c.peer.SetPrincipal(who)
 	c.greeted.Store(true)
-	c.recheck(who)
+	c.recheckAccess(who)
 	e.stopWaiting(c)
 	if p.Client != nil {
 		e.log.Info("client connected", "conn", c.id, "principal", who.ID, "client", p.Client.Name, "client_version", p.Client.Version)

@@ -125,7 +125,7 @@ func (c *conn) startStream(head []byte, replies []sessionReply) {
 		return
 	}
 	c.greeted.Store(true)
-	c.recheck(c.principal)
+	c.recheckAccess(c.principal)
 	c.mu.Lock()
 	c.lastPush = c.opened
 	c.mu.Unlock()

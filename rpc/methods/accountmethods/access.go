@@ -37,11 +37,8 @@ type listAccessResult struct {
 
 type grantParams struct {
 	accessParams
-	Email string `json:"email" rpc:"required,max=254" doc:"e-mail address of the account"`
+	Email string `json:"email" rpc:"required,format=email" doc:"e-mail address of the account"`
 }
-
-// Validate checks the address.
-func (p *grantParams) Validate() error { return orNil(fault(nil, "/email", checkEmail(p.Email))) }
 
 type grantResult struct {
 	Access accessObject `json:"access" doc:"the new access"`

@@ -34,13 +34,13 @@ type accountResult struct {
 
 type registerParams struct {
 	Name     string `json:"name" rpc:"required,min=1,max=255" doc:"display name"`
-	Email    string `json:"email" rpc:"required,max=254" doc:"e-mail address, which no other account has, regardless of case"`
+	Email    string `json:"email" rpc:"required,format=email" doc:"e-mail address, which no other account has, regardless of case"`
 	Password string `json:"password" rpc:"required,max=1024" doc:"at least 8 characters"`
 }
 
-// Validate checks the address and the length of the password.
+// Validate checks the name and the length of the password.
 func (p *registerParams) Validate() error {
-	return orNil(fault(fault(fault(nil, "/name", checkName(p.Name)), "/email", checkEmail(p.Email)), "/password", checkPassword(p.Password)))
+	return orNil(addFault(addFault(nil, "/name", checkName(p.Name)), "/password", checkPassword(p.Password)))
 }
 
 type createParams struct {
@@ -51,7 +51,7 @@ type createParams struct {
 type updateParams struct {
 	AccountID string  `json:"account_id" rpc:"required,min=1,max=64" doc:"account to change"`
 	Name      *string `json:"name" rpc:"max=255" doc:"new name"`
-	Email     *string `json:"email" rpc:"max=254" doc:"new e-mail address"`
+	Email     *string `json:"email" rpc:"format=email" doc:"new e-mail address"`
 	Password  *string `json:"password" rpc:"max=1024" doc:"new password, at least 8 characters; it ends the log-ins of the account"`
 	Role      *Role   `json:"role" rpc:"enum=SUPERADMIN|OWNER|STAFF" doc:"new role; the connections of the account are closed, to authenticate again"`
 }
@@ -63,9 +63,9 @@ func (p *updateParams) Validate() error {
 		value   *string
 		pointer string
 		check   func(string) string
-	}{{p.Name, "/name", checkName}, {p.Email, "/email", checkEmail}, {p.Password, "/password", checkPassword}} {
+	}{{p.Name, "/name", checkName}, {p.Password, "/password", checkPassword}} {
 		if c.value != nil {
-			bad = fault(bad, c.pointer, c.check(*c.value))
+			bad = addFault(bad, c.pointer, c.check(*c.value))
 		}
 	}
 	return orNil(bad)
@@ -124,20 +124,20 @@ func Register(reg *rpc.Registry, d Deps) {
 		return rpc.Method{Name: name, Summary: summary, Scope: rpc.ScopeAdmin}
 	}
 	list := admin("account.list", "List all accounts with the number of their sessions.")
-	rpc.Register(reg, list, d.list)
+	rpc.Register(reg, list, d.listAccounts)
 	create := admin("account.create", "Create an account with a role.")
 	create.Secret = true // the params have a password
-	rpc.Register(reg, create, d.create)
+	rpc.Register(reg, create, d.createAccount)
 	update := admin("account.update", "Change name, e-mail address, password or role of an account.")
 	update.Secret = true
-	rpc.Register(reg, update, d.update)
+	rpc.Register(reg, update, d.updateAccount)
 	rpc.Register(reg, admin("account.delete", "Delete an account with its keys, log-ins and access; its sessions pass to another account."), d.deleteAccount)
 	rpc.Register(reg, rpc.Method{
 		Name: "account.register", Summary: "Create an account of the role OWNER for oneself, if the server permits it.", Scope: rpc.ScopePublic, Secret: true,
-	}, d.register)
+	}, d.registerAccount)
 	rpc.Register(reg, rpc.Method{
 		Name: "account.getCurrent", Summary: "Return the account behind the caller's credential, or null.", Scope: rpc.ScopePublic,
-	}, d.current)
+	}, d.currentAccount)
 	rpc.Register(reg, rpc.Method{
 		Name: "account.createCsrfToken", Summary: "Issue a token that web forms send back. It has a meaning for log-ins by cookie only.",
 		Scope: rpc.ScopePublic, Effect: rpc.EffectRead, Secret: true,
@@ -156,7 +156,7 @@ func Register(reg *rpc.Registry, d Deps) {
 	registerAccess(reg, d)
 }
 
-func (d Deps) register(ctx context.Context, _ *rpc.Call, p *registerParams) (accountResult, error) {
+func (d Deps) registerAccount(ctx context.Context, _ *rpc.Call, p *registerParams) (accountResult, error) {
 	if !d.Registration {
 		return accountResult{}, &rpc.Error{Code: rpc.CodeForbidden, Reason: "registration_disabled", Message: "registration is switched off; see the setting registration"}
 	}
@@ -171,12 +171,12 @@ func (d Deps) register(ctx context.Context, _ *rpc.Call, p *registerParams) (acc
 	return accountResult{shapeAccount(a)}, err
 }
 
-func (d Deps) create(ctx context.Context, _ *rpc.Call, p *createParams) (accountResult, error) {
+func (d Deps) createAccount(ctx context.Context, _ *rpc.Call, p *createParams) (accountResult, error) {
 	a, err := d.Store.Create(ctx, NewAccount{Name: p.Name, Email: p.Email, Password: p.Password, Role: p.Role})
 	return accountResult{shapeAccount(a)}, err
 }
 
-func (d Deps) update(ctx context.Context, _ *rpc.Call, p *updateParams) (accountResult, error) {
+func (d Deps) updateAccount(ctx context.Context, _ *rpc.Call, p *updateParams) (accountResult, error) {
 	a, err := d.Store.Update(ctx, p.AccountID, Change{Name: p.Name, Email: p.Email, Password: p.Password, Role: p.Role})
 	return accountResult{shapeAccount(a)}, err
 }
@@ -198,7 +198,7 @@ func (d Deps) deleteAccount(ctx context.Context, call *rpc.Call, p *deleteParams
 	return accountDeleted{p.AccountID}, d.Store.Delete(ctx, p.AccountID, heir)
 }
 
-func (d Deps) list(ctx context.Context, _ *rpc.Call, p *listParams) (listResult, error) {
+func (d Deps) listAccounts(ctx context.Context, _ *rpc.Call, p *listParams) (listResult, error) {
 	if p.Limit == 0 {
 		p.Limit = defaultPage
 	}
@@ -213,7 +213,7 @@ func (d Deps) list(ctx context.Context, _ *rpc.Call, p *listParams) (listResult,
 	return out, err
 }
 
-func (d Deps) current(ctx context.Context, call *rpc.Call, _ *none) (currentAccount, error) {
+func (d Deps) currentAccount(ctx context.Context, call *rpc.Call, _ *none) (currentAccount, error) {
 	var out currentAccount
 	if call.Principal.Account == "" {
 		return out, nil

@@ -2,7 +2,6 @@ package accountmethods
 
 import (
 	"context"
-	"net/mail"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -116,17 +115,7 @@ type Deps struct {
 const (
 	minPassword = 8
 	maxPassword = 1024
-	maxEmail    = 254 // RFC 5321
 )
-
-// checkEmail returns what is wrong with an e-mail address; "" = nothing.
-func checkEmail(email string) string {
-	parsed, err := mail.ParseAddress(email)
-	if err != nil || parsed.Address != email || len(email) > maxEmail || strings.ContainsAny(email, "\r\n\t <>\"") {
-		return "is no e-mail address"
-	}
-	return ""
-}
 
 func checkPassword(password string) string {
 	switch {
@@ -145,8 +134,8 @@ func checkName(name string) string {
 	return ""
 }
 
-// fault appends a field with a problem; "" = there is none.
-func fault(fields rpc.Fields, pointer, problem string) rpc.Fields {
+// addFault appends a field with a problem; "" = there is none.
+func addFault(fields rpc.Fields, pointer, problem string) rpc.Fields {
 	if problem == "" {
 		return fields
 	}

@@ -51,22 +51,22 @@ func (p *createKeyParams) Validate() error {
 	var bad rpc.Fields
 	for i, name := range p.Effects {
 		if _, ok := rpc.ParseEffects([]string{name}); !ok {
-			bad = fault(bad, fmt.Sprintf("/effects/%d", i), "must be one of: read, write, admin")
+			bad = addFault(bad, fmt.Sprintf("/effects/%d", i), "must be one of: read, write, admin")
 		}
 	}
 	if p.Effects != nil && len(p.Effects) == 0 {
-		bad = fault(bad, "/effects", "must have at least 1 entry")
+		bad = addFault(bad, "/effects", "must have at least 1 entry")
 	}
 	for i, id := range p.SessionIDs {
 		if id == "" || len(id) > 64 {
-			bad = fault(bad, fmt.Sprintf("/session_ids/%d", i), "is no id of a session")
+			bad = addFault(bad, fmt.Sprintf("/session_ids/%d", i), "is no id of a session")
 		}
 	}
 	if p.SessionIDs != nil && len(p.SessionIDs) == 0 {
-		bad = fault(bad, "/session_ids", "must have at least 1 entry")
+		bad = addFault(bad, "/session_ids", "must have at least 1 entry")
 	}
 	if p.ExpiresAt != nil && !p.ExpiresAt.After(time.Now()) {
-		bad = fault(bad, "/expires_at", "must be in the future")
+		bad = addFault(bad, "/expires_at", "must be in the future")
 	}
 	return orNil(bad)
 }

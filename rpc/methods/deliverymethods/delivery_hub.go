@@ -65,8 +65,8 @@ func (h *WatchHub) Expire(principalID string) {
 	h.end("the token has expired or was revoked", func(who *rpc.Principal) bool { return who.ID == principalID })
 }
 
-// Recheck ends the watches of account credentials that are no longer valid or may not use one of their sessions any more.
-func (h *WatchHub) Recheck() {
+// RecheckAccess ends the watches of account credentials that are no longer valid or may not use one of their sessions any more.
+func (h *WatchHub) RecheckAccess() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for w := range h.open {

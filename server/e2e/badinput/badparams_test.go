@@ -84,6 +84,8 @@ func (d *openRPC) sample(name string, s *schema) any {
 			return "2030-01-02"
 		case s.Format == "uri":
 			return "https://example.com/file"
+		case s.Format == "email":
+			return "someone@example.com"
 		case s.ContentEncoding == "base64":
 			return "AAAA"
 		}
