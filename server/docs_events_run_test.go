@@ -22,7 +22,7 @@ var preferredExamples = map[string]func(object) bool{
 
 // exampleEvents causes events on the simulated network and returns the data of one of each type.
 func exampleEvents(t *testing.T) map[string]object {
-	s := startServer(t, "-allow-hosts", "127.0.0.1", "-sandbox-history-chunk", "10", "-calls-per-second", "10000", "-call-burst", "10000")
+	s := startServer(t, "-allow-hosts", "127.0.0.1", "-sandbox-history-chunk", "10", "-governor-pause-min", "0", "-governor-pause-max", "0", "-calls-per-second", "10000", "-call-burst", "10000")
 	client := dial(t, s.url("/v1/ws"), s.token, object{"filters": []any{object{"sessions": []string{"*"}, "include_volatile": true}}})
 	const own, peer, other = "15550100001", "15550100002", "15550100003"
 	try := func(method string, params object) object {
@@ -53,6 +53,12 @@ func exampleEvents(t *testing.T) map[string]object {
 	sent, _ := try("message.sendText", on(object{"to": peer, "text": "Good morning"}))["message_id"].(string)
 	try("sandbox.awaitMessage", object{"account": peer, "text": "Good morning"})
 	try("sandbox.markRead", object{"account": peer, "message_ids": []string{sent}})
+	try("schedule.create", on(object{"to": peer, "content": object{"type": "text", "text": "Your appointment is tomorrow"}, "send_at": "2026-01-01T00:00:00Z"}))
+	job := try("message.sendBulk", on(object{"recipients": []string{peer, other}, "content": object{"type": "text", "text": "Closed on Monday"}, "delay_seconds": 0, "jitter_seconds": 0}))["job_id"]
+	testkit.Eventually(t, "job", func() bool {
+		state, _ := try("job.get", on(object{"job_id": job}))["job"].(object)
+		return state["status"] == "completed"
+	})
 	try("presence.setAvailability", on(object{"available": true}))
 	try("presence.subscribe", on(object{"contacts": []string{peer}}))
 	try("sandbox.setPresence", object{"account": peer, "available": true})
@@ -80,6 +86,12 @@ func exampleEvents(t *testing.T) map[string]object {
 	call, _ := try("sandbox.startCall", object{"account": peer, "to": own})["call_id"].(string)
 	try("sandbox.endCall", object{"account": peer, "to": own, "call_id": call})
 	try("sandbox.restrictAccount", object{"account": own, "seconds": 3600})
+	testkit.Eventually(t, "restriction", func() bool {
+		try("schedule.create", on(object{"to": peer, "content": object{"type": "text", "text": "Later"}, "send_at": "2026-01-01T00:00:00Z"}))
+		waiting, _ := try("schedule.list", on(object{}))["waiting"].(object)
+		return waiting["reason"] == "reachout_timelock"
+	})
+	try("schedule.deleteAll", on(object{"confirm": true}))
 	try("sandbox.changeIdentity", object{"account": peer})
 	text(peer, own, "From the new phone")
 	try("sandbox.injectFault", object{"kind": "undecryptable", "session": "demo"})

@@ -186,6 +186,11 @@ func (s *Service) setTimes(e *Stored, grace time.Duration) {
 	e.ExpireAt = e.NextAt.Add(grace)
 }
 
+// Zone returns the time zone of the server's settings.
+func (s *Service) Zone() *time.Location {
+	return cmp.Or(s.cfg.limits().Zone, time.UTC)
+}
+
 // Waiting returns why the next automatic message waits.
 func (s *Service) Waiting() Waiting {
 	s.mu.Lock()

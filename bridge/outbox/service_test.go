@@ -340,6 +340,9 @@ func TestLimitsSurviveARestart(t *testing.T) {
 		must(t, err)
 		testkit.Eventually(t, "the limit", func() bool { return isGoverned(s.PermitCall(t.Context())) })
 		testkit.Eventually(t, "the schedule is moved to the next day", func() bool {
+			if w := s.Waiting(); w.Reason != string(governor.PerDay) || time.Until(w.Until) < 23*time.Hour {
+				return false
+			}
 			e, _, err := s.store.nextDue(t.Context(), owner, governor.Bulk)
 			return err == nil && time.Until(e) > 23*time.Hour
 		})

@@ -142,8 +142,7 @@ func (s *Service) tryStep(ctx context.Context) (next time.Time, err error) {
 		return expire, nil
 	}
 	if due.After(now) {
-		s.setWaiting("", time.Time{})
-		return earlierOf(due, expire), nil
+		return earlierOf(due, expire), s.explainWait(ctx, now, due)
 	}
 	e, err := s.store.findDue(ctx, s.owner, now)
 	if err != nil || e == nil {
@@ -159,6 +158,21 @@ func (s *Service) tryStep(ctx context.Context) (next time.Time, err error) {
 		err = s.sendEntry(ctx, e)
 	}
 	return now, err
+}
+
+// explainWait sets what delays the next entry: the governor if it permits nothing before the entry is due.
+func (s *Service) explainWait(ctx context.Context, now, due time.Time) error {
+	pace, err := s.loadPace(ctx)
+	if err != nil {
+		return err
+	}
+	at, why, err := s.earliestTime(ctx, pace, now, governor.Scheduled)
+	if err == nil && !at.Before(due.Truncate(time.Millisecond)) {
+		s.setWaiting(why, at)
+	} else {
+		s.setWaiting("", time.Time{})
+	}
+	return err
 }
 
 // permittedAt returns when an entry may be sent.

@@ -7,6 +7,7 @@ import (
 	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/rpc/methods/accountmethods"
 	"github.com/waystation/waystation/rpc/methods/deliverymethods"
+	"github.com/waystation/waystation/rpc/methods/schedulemethods"
 )
 
 // Deps are the dependencies of the packages of methods.
@@ -25,4 +26,5 @@ func Register(reg *rpc.Registry, d Deps) {
 	methods.RegisterTickets(reg, d.Sessions.Bridge, d.Tickets)
 	deliverymethods.Register(reg, d.Delivery)
 	accountmethods.Register(reg, d.Accounts)
+	schedulemethods.Register(reg, schedulemethods.Deps{Bridge: d.Sessions.Bridge})
 }
