@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -85,8 +86,32 @@ func (e *Stored) DecodeMessage() (*Message, error) {
 // MaxMessageBytes is the largest stored message, as JSON. Larger files are uploaded first and named by media_id.
 const MaxMessageBytes = 256 << 10
 
+// CheckAddresses returns an error that names an address in the message that cannot be.
+func (m *Message) CheckAddresses() error {
+	for i, person := range m.Mentions {
+		if _, err := wa.ParseJID("mentions/"+strconv.Itoa(i), person); err != nil {
+			return err
+		}
+	}
+	if m.ReplyTo == nil {
+		return nil
+	}
+	for field, address := range map[string]string{"reply_to/chat": m.ReplyTo.Chat, "reply_to/sender": m.ReplyTo.Sender} {
+		if address == "" {
+			continue
+		}
+		if _, err := wa.ParseJID(field, address); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // encode checks a message and returns its JSON. Errors name fields as message.send does.
 func (m *Message) encode() (string, error) {
+	if err := m.CheckAddresses(); err != nil {
+		return "", err
+	}
 	if err := m.Content.CheckStorable(); err != nil {
 		return "", wa.InField("content", err)
 	}

@@ -61,14 +61,14 @@ func (s *Service) SendRepeated(ctx context.Context, p *RepeatParams) (*Job, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := p.Message.CheckAddresses(); err != nil {
+		return nil, err
+	}
 	switch {
 	case p.Count < 1 || p.Count > MaxRepeats:
 		return nil, wa.BadParam("count", "is not between 1 and %d", MaxRepeats)
 	case p.Delay < MinRepeatWait:
 		return nil, wa.BadParam("delay_seconds", "is less than %g", MinRepeatWait.Seconds())
-	}
-	if _, err := p.Message.encode(); err != nil {
-		return nil, err
 	}
 	if _, err := s.conn.Live(); err != nil {
 		return nil, err
@@ -87,11 +87,14 @@ func (s *Service) SendRepeated(ctx context.Context, p *RepeatParams) (*Job, erro
 }
 
 func (s *Service) startJob(ctx context.Context, j *Job, m *Message, recipients []string) (*Job, error) {
-	text, err := m.encode()
-	if err != nil {
+	if err := m.CheckAddresses(); err != nil {
 		return nil, err
 	}
 	if _, err := s.conn.Live(); err != nil {
+		return nil, err
+	}
+	text, err := m.encode()
+	if err != nil {
 		return nil, err
 	}
 	now := time.Now().UTC()

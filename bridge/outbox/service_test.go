@@ -378,14 +378,17 @@ func TestRepeatedMessagesHaveCaps(t *testing.T) {
 
 func TestBadEntriesAreRefused(t *testing.T) {
 	onEach(t, Config{MaxRecipients: 2, MaxReplies: 1}, func(t *testing.T, l *line, start func() *Service) {
-		l.offline = true
 		s := start()
+		l.set(func() { l.reach = outbound.Reachout{Active: true} }) // nothing is sent
+		mention := text(" ")
+		mention.Mentions = []string{number(1), "x@g.us"}
 		big := text("x")
 		big.Content.Caption = string(make([]byte, MaxMessageBytes))
 		for field, err := range map[string]error{
 			"to":           second(s.Enqueue(t.Context(), Entry{To: "x@g.us", Message: text(" ")})),
 			"content/text": second(s.Enqueue(t.Context(), Entry{To: number(1), Message: text(" ")})),
 			"content":      second(s.Enqueue(t.Context(), Entry{To: number(1), Message: big})),
+			"mentions/1":   second(s.Enqueue(t.Context(), Entry{To: number(1), Message: mention})),
 			"recipients/1": second(s.SendBulk(t.Context(), &BulkParams{Recipients: []string{number(1), "x@g.us"}, Message: text(" ")})),
 			"recipients":   second(s.SendBulk(t.Context(), &BulkParams{Recipients: []string{number(1), number(2), number(3)}, Message: text("x")})),
 		} {

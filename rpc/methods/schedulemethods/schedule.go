@@ -149,6 +149,10 @@ func registerSchedules(reg *rpc.Registry, b *bridge.Bridge) {
 			if _, err := wa.ParseJID("to", p.To); err != nil {
 				return scheduleResult{}, err
 			}
+			m := p.message()
+			if err := m.CheckAddresses(); err != nil {
+				return scheduleResult{}, err
+			}
 			at, err := p.time(s.Outbox().Zone())
 			if err == nil && at.IsZero() {
 				err = wa.BadParam("send_at", "is missing")
@@ -156,7 +160,7 @@ func registerSchedules(reg *rpc.Registry, b *bridge.Bridge) {
 			if err != nil {
 				return scheduleResult{}, err
 			}
-			return scheduleResultOf(s.Outbox().Schedule(ctx, p.To, p.message(), at))
+			return scheduleResultOf(s.Outbox().Schedule(ctx, p.To, m, at))
 		})
 	shared.OnSession(reg, b, rpc.Method{Name: "schedule.update", Summary: "Change a pending scheduled message."},
 		func(ctx context.Context, s *bridge.Session, p *scheduleUpdateParams) (scheduleResult, error) {
