@@ -66,7 +66,7 @@ load: setup $(S3_SERVER) ## Load tests at full size, before a release: 20,000 me
 	@echo "== load tests, some twenty minutes"
 	go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'TwoWay|CutDatabase' ./bridge
 	go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Resume|Soak|StalledClient' ./server/socket
-	go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Webhook|GlobalTransports|KilledPostgres' ./server/e2e/chaos
+	go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Webhook|GlobalTransports|KilledPostgres|AutomaticMessages' ./server/e2e/chaos
 	go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'SkipFlags|RESTBesideJSONRPC' ./server
 	@$(MAKE) --no-print-directory speed
 
