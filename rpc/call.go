@@ -33,6 +33,7 @@ type Call struct {
 	first       chan struct{} // place among the first calls of the method; nil = none
 	job         *job
 	after       []func()
+	concerns    string // see Concerns
 	progress    progressState
 	occupies    bool              // a place among the calls of the session
 	fingerprint [sha256.Size]byte // of the params; set when there is an idempotency key
@@ -51,6 +52,9 @@ type Meta struct {
 	// TraceParent is the W3C trace context of the caller.
 	TraceParent string `json:"traceparent,omitempty" rpc:"max=128" doc:"W3C trace context"`
 }
+
+// Concerns names the session that a call without the shared param session acts on, for Options.ObserveChanges.
+func (c *Call) Concerns(session string) { c.concerns = session }
 
 // AfterReply has f run once the reply, a result or an error, is in the connection's lane, so that what f sets off cannot
 // overtake the reply. Without a connection f runs when the method has returned. f must not block.

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -96,6 +97,6 @@ func (reg *Registry) reportChange(ctx context.Context, m *method, call *Call, pr
 		return
 	}
 	reg.opts.ObserveChanges(context.WithoutCancel(ctx), ChangedCall{
-		Method: m.Name, Effect: m.Effect, Principal: call.Principal, Session: call.Session, RequestID: call.RequestID, Err: problem, Took: time.Since(began),
+		Method: m.Name, Effect: m.Effect, Principal: call.Principal, Session: cmp.Or(call.Session, call.concerns), RequestID: call.RequestID, Err: problem, Took: time.Since(began),
 	})
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/waystation/waystation/server/accounts"
 	"github.com/waystation/waystation/server/address"
 	"github.com/waystation/waystation/server/api"
+	"github.com/waystation/waystation/server/audit"
 	"github.com/waystation/waystation/server/auth"
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/server/datadir"
@@ -32,10 +33,12 @@ import (
 	"github.com/waystation/waystation/server/facts"
 	"github.com/waystation/waystation/server/metrics"
 	"github.com/waystation/waystation/server/network"
+	"github.com/waystation/waystation/server/notifications"
 	"github.com/waystation/waystation/server/origin"
 	"github.com/waystation/waystation/server/rest"
 	"github.com/waystation/waystation/server/secret"
 	"github.com/waystation/waystation/server/socket"
+	"github.com/waystation/waystation/server/systemsettings"
 	"github.com/waystation/waystation/transports/consumer"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
@@ -96,6 +99,10 @@ type app struct {
 
 	keptReplies *idempotency.Store // replies of calls with an idempotency key
 
+	settings *systemsettings.Store // that people change at run time
+	notices  *notifications.Store
+	audit    *audit.Log
+
 	// durations are the histograms of the metrics.
 	durations *metrics.Durations
 
@@ -130,6 +137,9 @@ func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wr
 		{"outlets", a.openOutlets},
 		{"auth", a.openAuth},
 		{"idempotency keys", a.openReplies},
+		{"system settings", a.openSystemSettings},
+		{"notifications", a.openNotifications},
+		{"audit log", a.openAudit},
 		{"object storage", a.openStorage},
 		{"bridge", a.openBridge},
 		{"secret", func(ctx context.Context) error { return a.secret.Settle(ctx) }},

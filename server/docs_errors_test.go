@@ -49,6 +49,7 @@ var reasonMeanings = map[string]struct {
 	code    int
 	meaning string
 }{
+	"release_feed":          {rpc.CodeInternal, "The feed of releases that the operator set (`-update-feed`) could not be read."},
 	"storage":               {rpc.CodeInternal, "The database failed. The call may be repeated."},
 	"license_hidden":        {rpc.CodeNotSupported, "The operator switched license reporting off (`-license-reporting`)."},
 	"unavailable":           {rpc.CodeShuttingDown, "The server accepts no more connections (`-max-connections`)."},

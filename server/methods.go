@@ -39,7 +39,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 	}
 	a.registry = rpc.NewRegistry(rpc.Options{
 		Version: version, Timeout: a.cfg.CallTimeout, SessionInFlight: a.cfg.SessionCallsInFlight,
-		Operations: operations, Events: methods.Events(), Replies: a.keptReplies, OwnerOf: a.ownerOf, MaxKeptReply: a.cfg.MaxKeptReply, ObserveCalls: a.callObserver, Log: a.log.With("part", "rpc"),
+		Operations: operations, Events: methods.Events(), Replies: a.keptReplies, OwnerOf: a.ownerOf, MaxKeptReply: a.cfg.MaxKeptReply, ObserveCalls: a.callObserver, ObserveChanges: a.audit.Record, Log: a.log.With("part", "rpc"),
 	})
 	a.registry.MapError = shared.MapError
 	a.watching = deliverymethods.NewWatchHub(a.cfg.MaxWatches)
@@ -58,6 +58,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 			Bridge: a.bridge, Deliveries: a.deliver, TestReceiver: webhook.NewTestReceiver(a.cfg.WebhookTestRate),
 			Retention: a.journal, WatchTokens: a.watchers, WatchURL: a.urls.Watch, Watching: a.watching,
 		},
+		System: a.systemDeps(),
 	})
 	if a.network.Local != nil {
 		sandboxmethods.Register(a.registry, sandboxmethods.Deps{Network: a.network.Local, Bridge: a.bridge})

@@ -61,7 +61,7 @@ func (a *app) forgetOwner(ctx context.Context, owner string) error {
 	if err != nil {
 		return err
 	}
-	return a.keptReplies.DeleteOwner(ctx, owner, append(accounts, auth.SessionPrincipal(owner), auth.AdminID)...)
+	return errors.Join(a.keptReplies.DeleteOwner(ctx, owner, append(accounts, auth.SessionPrincipal(owner), auth.AdminID)...), a.audit.Forget(ctx, owner))
 }
 
 // visibleSessions implements socket.Sessions.

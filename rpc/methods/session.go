@@ -199,6 +199,7 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 	if err != nil {
 		return out, err
 	}
+	call.Concerns(s.ID())
 	// Leftovers of a call that ran while another session of this id was deleted do not belong to this one.
 	err = d.Webhooks.DeleteSession(ctx, s.ID())
 	if err == nil && d.Owners != nil {
@@ -284,6 +285,7 @@ func (d Deps) listSessions(ctx context.Context, call *rpc.Call, p *sessionListPa
 }
 
 func (d Deps) deleteSession(ctx context.Context, call *rpc.Call, p *sessionDeleteParams) (sessionDeleteResult, error) {
+	call.Concerns(p.Session)
 	s, err := d.Bridge.Session(p.Session)
 	if err != nil || !call.Principal.MayUse(p.Session) {
 		return sessionDeleteResult{}, rpc.NotFound("there is no such session")

@@ -15,6 +15,9 @@ var boundTests = map[string]struct{ dir, test, sets string }{
 	"min-disk-free":    {"server", "TestFullDisk", `"-min-disk-free"`},
 	"shutdown-timeout": {"server", "TestShutdownDuringALongCall", `"-shutdown-timeout"`},
 
+	"audit-retention": {"server/audit", "TestOldEntriesGo", "Keep"},
+	"max-notices":     {"server/notifications", "TestNotices", "db, most"},
+
 	"retain-for":             {"transports/journal", "TestRetentionAndPurge", "RetainFor"},
 	"retain-bytes":           {"transports/journal", "TestRetentionAndPurge", "RetainBytes"},
 	"retain-events":          {"server/socket", "TestResumeBeyondRetention", "RetainEvents"},

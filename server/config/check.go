@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // NoSession is the value of Session for no session.
@@ -41,6 +42,12 @@ func (c *Config) check() (problems []error) {
 	}
 	if u, err := url.Parse(c.PublicURL); err != nil || c.PublicURL != "" && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		problem("public-url: %q is not an http or https address", c.PublicURL)
+	}
+	if u, err := url.Parse(c.UpdateFeed); err != nil || c.UpdateFeed != "" && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		problem("update-feed: is no http or https address")
+	}
+	if _, err := time.LoadLocation(c.Timezone); err != nil || c.Timezone == "" || c.Timezone == "Local" {
+		problem("timezone: %q is no IANA time zone", c.Timezone)
 	}
 	if _, _, err := net.SplitHostPort(c.MetricsListen); c.MetricsListen != "" && err != nil {
 		problem("metrics-listen: %q is not host:port", c.MetricsListen)

@@ -141,6 +141,14 @@ type Config struct {
 
 	LicenseReporting bool `flag:"license-reporting" default:"true" doc:"Answer server.getLicense, which reports the installation to callers with the admin token." why:"Nothing is sent anywhere, and programs made for licensed servers ask."`
 
+	UpdateFeed string `flag:"update-feed" unit:"url" doc:"Feed of releases that server.checkForUpdates asks, at most once an hour: an http or https address that answers with JSON as the releases of GitHub, GitLab and Gitea; empty = none is asked." why:"The server contacts no host that you did not choose."`
+
+	Timezone string `flag:"timezone" unit:"zone" default:"UTC" doc:"IANA time zone until server.updateSettings sets another." why:"Quiet hours and times without an offset need one."`
+
+	AuditRetention time.Duration `flag:"audit-retention" unit:"duration" default:"2160h" min:"1h" doc:"Time for which the audit log is kept." why:"90 days: long enough to look into what happened last quarter."`
+
+	MaxNotices int `flag:"max-notices" unit:"notices" default:"500" min:"1" max:"100000" doc:"Notices that an account keeps; the oldest are dropped beyond it." why:"People read the newest ones."`
+
 	MaxSessions int `flag:"max-sessions" unit:"sessions" default:"10000" min:"1" doc:"Sessions that can exist." why:"Keeps a runaway client from filling the disk."`
 
 	ConnectConcurrency int `flag:"connect-concurrency" unit:"sessions" default:"8" min:"1" max:"1000" doc:"Sessions that may be logging in at a time." why:"More at once mostly wait for each other's cryptography."`

@@ -132,6 +132,18 @@ func New(caller Caller, auth Authenticator, cfg Config, dialects ...*Dialect) (*
 // Dialects returns the dialects in the order given to New.
 func (s *Shim) Dialects() []*Dialect { return s.dialects }
 
+// OpenAPI returns the OpenAPI document of a dialect by its name; false = there is no such dialect.
+func (s *Shim) OpenAPI(name string) ([]byte, bool) {
+	for _, m := range s.mounts {
+		for _, t := range m.dialects {
+			if t.Name == name {
+				return t.openAPI, true
+			}
+		}
+	}
+	return nil, false
+}
+
 // openAPIPath is where a dialect describes itself, under its mounts.
 const openAPIPath = "/openapi.json"
 

@@ -8,6 +8,7 @@ import (
 	"github.com/waystation/waystation/rpc/methods/accountmethods"
 	"github.com/waystation/waystation/rpc/methods/deliverymethods"
 	"github.com/waystation/waystation/rpc/methods/schedulemethods"
+	"github.com/waystation/waystation/rpc/methods/servermethods"
 )
 
 // Deps are the dependencies of the packages of methods.
@@ -17,6 +18,7 @@ type Deps struct {
 	Tickets  methods.Tickets
 	Delivery deliverymethods.Deps
 	Accounts accountmethods.Deps
+	System   servermethods.Deps
 }
 
 // Register adds all methods.
@@ -27,4 +29,5 @@ func Register(reg *rpc.Registry, d Deps) {
 	deliverymethods.Register(reg, d.Delivery)
 	accountmethods.Register(reg, d.Accounts)
 	schedulemethods.Register(reg, schedulemethods.Deps{Bridge: d.Sessions.Bridge})
+	servermethods.Register(reg, d.System)
 }
