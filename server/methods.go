@@ -53,7 +53,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 	}
 	allmethods.Register(a.registry, allmethods.Deps{
 		Sessions: sessions, Server: a.health, Tickets: a.tickets,
-		Accounts: accountmethods.Deps{Store: a.accounts, HasSession: a.hasSession, Registration: a.cfg.Registration},
+		Accounts: accountmethods.Deps{Store: a.accounts, HasSession: a.hasSession, RegistrationOpen: a.settings.RegistrationOpen, Forget: a.notices.DeleteAccount},
 		Delivery: deliverymethods.Deps{
 			Bridge: a.bridge, Deliveries: a.deliver, TestReceiver: webhook.NewTestReceiver(a.cfg.WebhookTestRate),
 			Retention: a.journal, WatchTokens: a.watchers, WatchURL: a.urls.Watch, Watching: a.watching,

@@ -19,7 +19,7 @@ func (a *app) openBridge(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("allow-hosts: %w", err)
 	}
-	automation, err := outboxConfig(a.cfg)
+	automation, err := a.outboxConfig()
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (a *app) forgetOwner(ctx context.Context, owner string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(a.keptReplies.DeleteOwner(ctx, owner, append(accounts, auth.SessionPrincipal(owner), auth.AdminID)...), a.audit.Forget(ctx, owner))
+	return errors.Join(a.keptReplies.DeleteOwner(ctx, owner, append(accounts, auth.SessionPrincipal(owner), auth.AdminID)...), a.audit.ForgetSession(ctx, owner))
 }
 
 // visibleSessions implements socket.Sessions.

@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) openSystemSettings(ctx context.Context) (err error) {
-	a.settings, err = systemsettings.Open(ctx, a.db, servermethods.SystemSettings{AppName: "Waystation", Timezone: a.cfg.Timezone})
+	a.settings, err = systemsettings.Open(ctx, a.db, servermethods.SystemSettings{AppName: "Waystation", Timezone: a.cfg.Timezone, RegistrationEnabled: a.cfg.Registration})
 	return err
 }
 

@@ -44,6 +44,31 @@ func TestSystemSettings(t *testing.T) {
 	if got := s.call("server.updateSettings", object{"logo_url": ""})["settings"].(object); got["logo_url"] != nil {
 		t.Errorf("an empty address: %v", got)
 	}
+	// Registration is closed, then opened and closed by the settings, at once.
+	owner := object{"name": "Ada", "email": "ada@example.com", "password": "correct horse", "role": "OWNER"}
+	id := s.call("account.create", owner)["account"].(object)["account_id"].(string)
+	register := func(name string) *rpctest.ErrorReply {
+		return rpctest.PostCall(t, s.url("/v1/rpc"), "", "account.register", object{"name": name, "email": name + "@example.com", "password": "correct horse"}).Error
+	}
+	if e := register("bob"); e == nil || e.Data.Reason != "registration_disabled" {
+		t.Errorf("closed: %+v", e)
+	}
+	s.call("server.updateSettings", object{"registration_enabled": true})
+	if e := register("bob"); e != nil {
+		t.Errorf("open: %+v", e)
+	}
+	s.call("server.updateSettings", object{"registration_enabled": false})
+	if e := register("eve"); e == nil {
+		t.Error("closed again, and it is open")
+	}
+	// Notices of a deleted account go with it.
+	if got := s.call("notification.create", object{"title": "t", "message": "m", "everyone": true}); got["count"] != 2.0 {
+		t.Errorf("notices: %v", got)
+	}
+	s.call("account.delete", object{"account_id": id})
+	if list, _, err := s.app.notices.List(t.Context(), id, false, 10); err != nil || len(list) != 0 {
+		t.Errorf("left: %v, %v", list, err)
+	}
 }
 
 func TestAPIDescriptions(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 // List implements servermethods.AuditLog.
 func (l *Log) List(ctx context.Context, q servermethods.AuditQuery) ([]servermethods.AuditEntry, bool, error) {
-	if err := l.flush(ctx); err != nil {
+	if err := l.storeWaiting(ctx); err != nil {
 		return nil, false, err
 	}
 	var where []string

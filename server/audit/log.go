@@ -103,7 +103,7 @@ func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Log, error) {
 	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	l.done.Go(func() { l.flushLoop(ctx) })
 	l.done.Go(func() {
-		database.SweepEvery(ctx, cfg.SweepEvery, l.sweep, cfg.Log, "old entries of the audit log were not deleted")
+		database.SweepEvery(ctx, cfg.SweepEvery, l.deleteOld, cfg.Log, "old entries of the audit log were not deleted")
 	})
 	return l, nil
 }
@@ -114,7 +114,7 @@ func (l *Log) Close(ctx context.Context) error {
 	l.done.Wait()
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
-	return l.flush(ctx)
+	return l.storeWaiting(ctx)
 }
 
 // Record adds the entry of a call. While MaxWaiting entries are not stored yet it waits a second at most; then the entry goes to the server's log only.
@@ -183,14 +183,14 @@ func (l *Log) flushLoop(ctx context.Context) {
 		case <-ticker.C:
 		case <-l.wake:
 		}
-		if err := l.flush(ctx); err != nil && ctx.Err() == nil {
+		if err := l.storeWaiting(ctx); err != nil && ctx.Err() == nil {
 			l.cfg.Log.Warn("entries of the audit log were not stored; they are tried again", "error", err)
 		}
 	}
 }
 
-// flush stores the waiting entries. Those of a failed transaction stay.
-func (l *Log) flush(ctx context.Context) error {
+// storeWaiting stores the waiting entries. Those of a failed transaction stay.
+func (l *Log) storeWaiting(ctx context.Context) error {
 	l.flushing.Lock()
 	defer l.flushing.Unlock()
 	for {
@@ -200,7 +200,7 @@ func (l *Log) flush(ctx context.Context) error {
 		if len(batch) == 0 {
 			return nil
 		}
-		if err := l.store(ctx, batch); err != nil {
+		if err := l.insertBatch(ctx, batch); err != nil {
 			return fmt.Errorf("audit: %w", err)
 		}
 		l.mu.Lock()
@@ -214,7 +214,7 @@ func (l *Log) flush(ctx context.Context) error {
 	}
 }
 
-func (l *Log) store(ctx context.Context, batch []entry) error {
+func (l *Log) insertBatch(ctx context.Context, batch []entry) error {
 	const columns = 12
 	var places strings.Builder
 	args := make([]any, 0, len(batch)*columns)
@@ -238,9 +238,9 @@ func (l *Log) store(ctx context.Context, batch []entry) error {
 	return err
 }
 
-// Forget replaces the id of a session whose data is deleted, in entries stored and waiting.
-func (l *Log) Forget(ctx context.Context, owner string) error {
-	if err := l.flush(ctx); err != nil {
+// ForgetSession replaces the id of a session whose data is deleted, in entries stored and waiting.
+func (l *Log) ForgetSession(ctx context.Context, owner string) error {
+	if err := l.storeWaiting(ctx); err != nil {
 		return err
 	}
 	rows, err := l.db.Query(ctx, `SELECT DISTINCT session FROM audit_entries WHERE owner=$1`, owner)
@@ -259,8 +259,8 @@ func (l *Log) Forget(ctx context.Context, owner string) error {
 	return nil
 }
 
-// sweep deletes old entries.
-func (l *Log) sweep(ctx context.Context) error {
+// deleteOld deletes old entries.
+func (l *Log) deleteOld(ctx context.Context) error {
 	before := ulid.ULID{}
 	if err := before.SetTime(ulid.Timestamp(time.Now().Add(-l.cfg.Keep))); err != nil {
 		return err

@@ -86,7 +86,7 @@ func TestEntries(t *testing.T) {
 		}
 		// A deleted session is found by its id, which no entry has.
 		delete(owners, "shop")
-		if err := l.Forget(t.Context(), "shop~1"); err != nil {
+		if err := l.ForgetSession(t.Context(), "shop~1"); err != nil {
 			t.Fatal(err)
 		}
 		l.Record(t.Context(), rpc.ChangedCall{Method: "session.delete", Principal: admin, Session: "shop"})
@@ -103,7 +103,7 @@ func TestEntries(t *testing.T) {
 func TestOldEntriesGo(t *testing.T) {
 	l, db := openLog(t, t.TempDir()+"/audit.db", Config{Keep: 50 * time.Millisecond, SweepEvery: 10 * time.Millisecond})
 	l.Record(t.Context(), rpc.ChangedCall{Method: "session.create"})
-	if err := l.flush(t.Context()); err != nil {
+	if err := l.storeWaiting(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	testkit.Eventually(t, "the sweep", func() bool {
@@ -125,7 +125,7 @@ func TestDatabaseFails(t *testing.T) {
 	for range 3 {
 		l.Record(t.Context(), rpc.ChangedCall{Method: "session.create"})
 	}
-	if l.flush(t.Context()) == nil {
+	if l.storeWaiting(t.Context()) == nil {
 		t.Error("the table is away and nothing failed")
 	}
 	rename("away", "audit_entries")

@@ -207,8 +207,6 @@ type Config struct {
 
 	GovernorQuietHours string `flag:"governor-quiet-hours" unit:"from-until" doc:"Time of the day without automatic messages other than answers, such as 22:00-07:00; due messages wait for its end." why:"None: which hours disturb depends on the recipients."`
 
-	GovernorZone string `flag:"governor-zone" unit:"zone" default:"UTC" doc:"Time zone of governor-quiet-hours, such as Europe/Vienna." why:"Servers seldom have the zone of their users."`
-
 	GovernorRefusalPause time.Duration `flag:"governor-refusal-pause" unit:"duration" default:"1h" min:"1s" max:"168h" doc:"Time without automatic messages of a session after WhatsApp refused one with code 463 and named no end." why:"Sending on after a refusal extends the restriction."`
 
 	ScheduleGrace time.Duration `flag:"schedule-grace" unit:"duration" default:"1h" min:"1s" max:"168h" doc:"How late a scheduled message may be sent after an outage or while the session is not connected. Later it is missed." why:"A reminder is of use an hour late, seldom a day late."`
@@ -261,7 +259,7 @@ type Config struct {
 
 	WrongTokens int `flag:"wrong-tokens" unit:"tokens/min" default:"300" min:"1" max:"1000000" doc:"Wrong tokens that one address may send in a minute. While it has sent more, its tokens are not checked, except those that were good before." why:"Prevents guessing of tokens; a misconfigured client still gets its error."`
 
-	Registration bool `flag:"registration" doc:"Let people create accounts of the role OWNER for themselves (account.register), once the admin token has created the first account." why:"An account creates sessions; strangers should not by default."`
+	Registration bool `flag:"registration" doc:"Let people create accounts of the role OWNER for themselves (account.register), once the admin token has created the first account; until server.updateSettings sets it otherwise." why:"An account creates sessions; strangers should not by default."`
 
 	MaxAccounts int `flag:"max-accounts" unit:"accounts" default:"1000" min:"1" max:"100000" doc:"Accounts of the server." why:"Some 500 bytes each, and 300 for each of their credentials in use."`
 

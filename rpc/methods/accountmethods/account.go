@@ -157,7 +157,7 @@ func Register(reg *rpc.Registry, d Deps) {
 }
 
 func (d Deps) registerAccount(ctx context.Context, _ *rpc.Call, p *registerParams) (accountResult, error) {
-	if !d.Registration {
+	if !d.RegistrationOpen(ctx) {
 		return accountResult{}, &rpc.Error{Code: rpc.CodeForbidden, Reason: "registration_disabled", Message: "registration is switched off; see the setting registration"}
 	}
 	n, err := d.Store.CountAccounts(ctx)
@@ -195,7 +195,10 @@ func (d Deps) deleteAccount(ctx context.Context, call *rpc.Call, p *deleteParams
 			return accountDeleted{}, err
 		}
 	}
-	return accountDeleted{p.AccountID}, d.Store.Delete(ctx, p.AccountID, heir)
+	if err := d.Store.Delete(ctx, p.AccountID, heir); err != nil {
+		return accountDeleted{}, err
+	}
+	return accountDeleted{p.AccountID}, d.Forget(ctx, p.AccountID)
 }
 
 func (d Deps) listAccounts(ctx context.Context, _ *rpc.Call, p *listParams) (listResult, error) {

@@ -107,8 +107,10 @@ type Deps struct {
 	Store Store
 	// HasSession reports whether a session exists.
 	HasSession func(id string) bool
-	// Registration lets people create accounts for themselves.
-	Registration bool
+	// RegistrationOpen reports whether people may create accounts for themselves.
+	RegistrationOpen func(ctx context.Context) bool
+	// Forget deletes what is stored for a deleted account elsewhere.
+	Forget func(ctx context.Context, account string) error
 }
 
 // Limits of params, in characters; of passwords in bytes.

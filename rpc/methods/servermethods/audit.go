@@ -69,9 +69,9 @@ func registerAudit(reg *rpc.Registry, d Deps) {
 		if p.Until != nil {
 			q.Until = *p.Until
 		}
-		more := false
-		if out.Entries, more, err = d.Audit.List(ctx, q); err == nil && more {
-			out.NextID = &out.Entries[len(out.Entries)-1].ID
+		entries, more, err := d.Audit.List(ctx, q)
+		if out.Entries = entries; err == nil && more {
+			out.NextID = &entries[len(entries)-1].ID
 		}
 		return out, err
 	})

@@ -45,8 +45,11 @@ func (f *fakeStore) MarkRead(_ context.Context, _ string, ids []string) (int, er
 
 func (f *fakeStore) Delete(context.Context, string, string) (bool, error) { return false, nil }
 func (f *fakeStore) IDs(context.Context) ([]string, error)                { return []string{"ada", "bob"}, nil }
-func (f *fakeStore) AdminIDs(context.Context) ([]string, error)           { return []string{"ada"}, nil }
-func (f *fakeStore) Exists(_ context.Context, id string) (bool, error)    { return id != "unknown", nil }
+
+func (f *fakeStore) AdminIDs(context.Context) ([]string, error) { return []string{"ada"}, nil }
+
+func (f *fakeStore) Exists(_ context.Context, id string) (bool, error) { return id != "unknown", nil }
+
 func (f *fakeStore) Check(context.Context) (Release, error) {
 	return Release{CurrentVersion: "v1", LatestVersion: "v2", UpdateAvailable: true, CheckedAt: time.Now()}, nil
 }
