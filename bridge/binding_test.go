@@ -260,7 +260,7 @@ func TestBindingsOfAnOlderDatabase(t *testing.T) {
 			w.reaches(w.session("left"), bridge.StateLoggedOut)
 			for _, query := range []string{
 				`DROP TABLE bridge_history_requests`, `DROP TABLE bridge_lids`, `DROP TABLE bridge_contacts`, `DROP TABLE bridge_kept`,
-				`ALTER TABLE bridge_deletions DROP COLUMN owner`, `ALTER TABLE bridge_sessions DROP COLUMN incarnation`,
+				`ALTER TABLE bridge_deletions DROP COLUMN owner`, `ALTER TABLE bridge_sessions DROP COLUMN incarnation`, `ALTER TABLE bridge_sessions DROP COLUMN paired_at`,
 				`DROP TABLE bridge_bindings`, `UPDATE bridge_version SET version=3, compat=3`,
 			} {
 				if _, err := w.db.Exec(w.ctx(), query); err != nil {
