@@ -1,7 +1,8 @@
 package waakg
 
 import (
-	"net/http"
+	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/waystation/waystation/rpc"
@@ -19,93 +20,98 @@ func New() *rest.Dialect {
 		Accounts:    true,
 		Credentials: []rest.Credential{rest.HeaderToken("X-API-Key")},
 		Admits:      admitsCaller,
-		Routes:      routes(),
-		Fail:        failReply, Missing: rest.NotFoundPage, Shape: describeShape,
+		Routes: slices.Concat(
+			sessionRoutes(), groupRoutes(), chatRoutes(), contactRoutes(), labelRoutes(), messageRoutes(), sendRoutes(), profileRoutes(), statusRoutes(), webhookRoutes(),
+			mediaRoutes(), systemRoutes(),
+		),
+		Success: liftData, Fail: failReply, Missing: rest.NotFoundPage, Shape: describeShape,
 	}
 }
 
-// Families of rows: those of files, and those whose errors have the key error alone.
-const (
-	familyMedia = "media"
-	familyError = "error"
-)
-
-// admitsCaller finds the session in the path: that of a file is before the last hyphen of its name.
+// admitsCaller finds the session in the path; that of a file is before the last hyphen of its name. Paths without a session are for the one that the
+// token is bound to, or for none.
 func admitsCaller(x *rest.Exchange) (string, error) {
-	session, err := rest.SessionInPath("sessionId", "id")(x)
-	text := "Forbidden - Cannot access this session"
-	if file := x.Request.PathValue("filename"); strings.Contains(file, "-") {
-		session, text = file[:strings.LastIndexByte(file, '-')], text+"'s media"
-		err = x.AdmitsSession(session)
+	session := x.Request.PathValue("sessionId")
+	if strings.HasPrefix(x.Route.Path, "/sessions/{id}") {
+		session = x.Request.PathValue("id")
 	}
-	if err != nil {
+	if file := x.Request.PathValue("filename"); file != "" {
+		session = sessionOfFile(x, file)
+	}
+	if session == "" {
+		return x.Principal.Session, nil
+	}
+	if x.AdmitsSession(session) != nil {
+		text := familyOf(x.Route).forbidden
 		return "", &rest.Failure{Err: rpc.Forbidden(text), Text: text}
 	}
 	return session, nil
 }
 
-// outcome is the part of an answer that all operations share.
+// sessionOfFile returns the session in the name of a file; "" = none.
+func sessionOfFile(x *rest.Exchange, file string) string {
+	if bound := x.Principal.Session; bound != "" && strings.HasPrefix(file, bound+"-") {
+		return bound
+	}
+	session, _, _ := cutLast(file, "-")
+	return session
+}
+
+// cutLast cuts a text at the last separator; without one the first part is empty.
+func cutLast(text, separator string) (before, after string, found bool) {
+	i := strings.LastIndex(text, separator)
+	if i < 0 {
+		return "", text, false
+	}
+	return text[:i], text[i+len(separator):], true
+}
+
+// outcome is the part of an answer that all operations share: status as the server of the document has it, success as the document shows it.
 type outcome struct {
 	Status  bool   `json:"status" from:"=true"`
 	Success bool   `json:"success" from:"=true"`
-	Message string `json:"message" from:"="`
+	Message string `json:"message,omitempty" from:"="`
 }
 
-type failure struct {
-	Status  *bool  `json:"status,omitempty"`
-	Message string `json:"message,omitempty"`
-	Error   string `json:"error"`
-	// Fields and Reason are extensions: details that the texts of the document lack.
-	Fields []rest.BadField `json:"fields,omitempty"`
-	Reason string          `json:"reason,omitempty"`
+// enveloped is an answer with a result in data. The option From is the place of the result.
+type enveloped[T any] struct {
+	outcome
+	Data T `json:"data" from:"/"`
 }
 
-// failReply returns the reply to an error.
-func failReply(x *rest.Exchange, f *rest.Failure) *rest.Reply {
-	status, text := statusAndText(f)
-	refused := status == http.StatusUnauthorized
-	if refused && x.Request.Header.Get("X-Api-Key") == "" || !refused && f.Route != nil && f.Route.Family() == familyError {
-		return &rest.Reply{Status: status, Body: failure{Error: text, Fields: f.BadFields()}}
-	}
-	e := failure{Status: new(bool), Message: text, Error: text, Fields: f.BadFields()}
-	if reason := f.Reason(); len(f.Faults) == 0 && reason != text {
-		e.Reason = reason
-	}
-	return &rest.Reply{Status: status, Body: e}
-}
+// lifted is an answer with an object in data, whose members are also at top level, where the document shows them; those of the same name as a member of outcome are in
+// data only.
+type lifted[T any] struct{ enveloped[T] }
 
-func statusAndText(f *rest.Failure) (status int, text string) {
-	status, failed := f.Status(), ""
-	if f.Route != nil {
-		failed = f.Route.FailText()
+func (*lifted[T]) liftsData() {}
+
+// liftData copies the members of data of lifted answers to the top level.
+func liftData(_ *rest.Exchange, result any) any {
+	if _, lifts := result.(interface{ liftsData() }); !lifts {
+		return result
 	}
-	switch {
-	case f.Text != "":
-		return status, f.Text
-	case len(f.Faults) > 0 && f.Faults[0].Text != "":
-		return status, f.Faults[0].Text
-	case f.Err == nil:
-		return status, f.Error()
-	case f.BadRequest():
-		return status, f.Err.Message
-	case f.Err.Code == rpc.CodeUnauthenticated:
-		return status, "Unauthorized"
-	case f.Err.Code == rpc.CodeForbidden && failed != "":
-		return status, strings.Replace(failed, "Failed to", "Bot must be admin to", 1)
-	case f.Err.Code == rpc.CodeSessionNotConnected:
-		return status, "Session not ready"
-	case f.Err.Code == rpc.CodeNotFound && f.Route != nil && f.Route.Family() == familyMedia:
-		return status, "File not found"
-	case f.Err.Code == rpc.CodeNotFound:
-		return status, "Session not found"
-	case status == http.StatusTooManyRequests || status == http.StatusRequestEntityTooLarge || failed == "":
-		return status, f.Err.Message
+	var whole, data map[string]json.RawMessage
+	raw, err := json.Marshal(result)
+	if err == nil {
+		err = json.Unmarshal(raw, &whole)
 	}
-	return http.StatusInternalServerError, failed
+	if err == nil {
+		err = json.Unmarshal(whole["data"], &data)
+	}
+	if err != nil { // data is no object, which only a wrong row causes
+		return result
+	}
+	for name, value := range data {
+		if _, there := whole[name]; !there {
+			whole[name] = value
+		}
+	}
+	return whole
 }
 
 func describeShape(_ *rest.Route, result map[string]any) (success, failure map[string]any) {
 	return result, rest.ObjectSchema(map[string]any{
-		"status": rest.FlagSchema, "message": rest.TextSchema, "error": rest.TextSchema, "fields": rest.BadFieldsSchema, "reason": rest.TextSchema,
-	}, "error")
+		"status": rest.FlagSchema, "message": rest.TextSchema, "error": map[string]any{"type": []any{"string", "object"}}, "details": rest.TextSchema,
+		"fields": rest.BadFieldsSchema, "reason": rest.TextSchema,
+	})
 }
