@@ -291,7 +291,7 @@ func (r *contractRun) checkFailures(t *testing.T, o *resttest.Operation, calls [
 func methodErrors(method string, params []string) []*rpc.Error {
 	all := []*rpc.Error{
 		rpc.NotFound("there is no such thing"), rpc.NotFound("there is no such session"), rpc.Conflict("conflict"), rpc.SessionNotConnected("not connected"), rpc.Internal(),
-		rpc.Forbidden("forbidden"), rpc.MethodNotFound(method), rpc.NotSupported("not supported"),
+		rpc.Forbidden("forbidden"), rpc.Forbidden("the credential does not reach this session"), rpc.MethodNotFound(method), rpc.NotSupported("not supported"),
 		{Code: rpc.CodeWhatsApp, Message: "WhatsApp refused", Details: map[string]any{"field": "media"}},
 		{Code: rpc.CodeWhatsApp, Message: "WhatsApp refused"},
 		{Code: rpc.CodeTimeout, Message: "timeout"},

@@ -135,10 +135,23 @@ func (r *Response) keysBeside(other *Response) (keys []string) {
 	return keys
 }
 
-// contradicts reports whether no answer can be as both, as a key has different types.
+// contradicts reports whether no answer can be as both, as a key has different types or only one is a list.
 func (r *Response) contradicts(other *Response) bool {
+	if len(r.Fields) > 0 && len(other.Fields) > 0 && r.isList() != other.isList() {
+		return true
+	}
 	for path, typ := range r.Fields {
 		if otherType, both := other.Fields[path]; both && !slices.ContainsFunc(typ.Kinds, func(kind string) bool { return slices.Contains(otherType.Kinds, kind) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// isList reports whether the whole answer is a list.
+func (r *Response) isList() bool {
+	for path := range r.Fields {
+		if strings.HasPrefix(path, "[") {
 			return true
 		}
 	}

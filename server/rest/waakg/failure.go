@@ -158,8 +158,11 @@ func (fam *family) formOf(x *rest.Exchange, f *rest.Failure, status int, text st
 	own, has := formsOfTexts[text]
 	switch {
 	case status == http.StatusUnauthorized:
-		if x.Request.Header.Get("X-Api-Key") == "" {
+		switch {
+		case x.Request.Header.Get("X-Api-Key") == "":
 			return formError
+		case fam.form == formMessage:
+			return formMessage
 		}
 		return formUsual
 	case has:

@@ -59,17 +59,17 @@ func groupRoutes() []rest.Route {
 
 // group is a group in answers: under the names of the document, and under those of its server.
 type group struct {
-	ID           string    `json:"id" from:"/group"`
-	Subject      string    `json:"subject" from:"/name"`
-	Owner        *string   `json:"owner" from:"/owner"`
-	Desc         string    `json:"desc" from:"/description"`
-	Size         int       `json:"size" from:"/participant_count"`
-	Community    bool      `json:"isCommunity" from:"/is_community"`
-	LinkedParent *string   `json:"linkedParentJid" from:"/community"`
-	Participants []member  `json:"participants" from:"/participants"`
+	ID           string            `json:"id" from:"/group"`
+	Subject      string            `json:"subject" from:"/name"`
+	Owner        string            `json:"owner" from:"/owner"`
+	Desc         string            `json:"desc" from:"/description"`
+	Size         int               `json:"size" from:"/participant_count"`
+	Community    bool              `json:"isCommunity" from:"/is_community"`
+	LinkedParent string            `json:"linkedParentJid" from:"/community"`
+	Participants []member          `json:"participants" from:"/participants"`
 	Creation     *rest.UnixSeconds `json:"creation" from:"/created_at"`
-	Restrict     bool      `json:"restrict" from:"/locked"`
-	Announce     bool      `json:"announce" from:"/announce"`
+	Restrict     bool              `json:"restrict" from:"/locked"`
+	Announce     bool              `json:"announce" from:"/announce"`
 }
 
 // groupRow also has the names of the server's database.
@@ -86,14 +86,14 @@ type groupRow struct {
 // metadata is a group as WhatsApp describes it.
 type metadata struct {
 	group
-	SubjectOwner *string   `json:"subjectOwner" from:"/name_set_by"`
+	SubjectOwner *string           `json:"subjectOwner" from:"/name_set_by"`
 	SubjectTime  *rest.UnixSeconds `json:"subjectTime" from:"/name_set_at"`
-	DescID       string    `json:"descId" from:"/description_id"`
-	DescOwner    string    `json:"descOwner" from:"/description_set_by"`
-	Announcement bool      `json:"isCommunityAnnounce" from:"/is_announcement_group"`
-	JoinApproval bool      `json:"joinApprovalMode" from:"/join_approval_required"`
-	AddMode      anyoneAdd `json:"memberAddMode" from:"/member_add_mode"`
-	Ephemeral    int       `json:"ephemeralDuration" from:"/disappearing_seconds"`
+	DescID       string            `json:"descId" from:"/description_id"`
+	DescOwner    string            `json:"descOwner" from:"/description_set_by"`
+	Announcement bool              `json:"isCommunityAnnounce" from:"/is_announcement_group"`
+	JoinApproval bool              `json:"joinApprovalMode" from:"/join_approval_required"`
+	AddMode      anyoneAdd         `json:"memberAddMode" from:"/member_add_mode"`
+	Ephemeral    int               `json:"ephemeralDuration" from:"/disappearing_seconds"`
 }
 
 // member is a participant; admin is null, admin or superadmin.
@@ -238,7 +238,7 @@ type membersChanged struct {
 	outcome
 	Result []struct {
 		Status  int    `json:"status,string" from:"/status_code"`
-		JID     string     `json:"jid" from:"/contact"`
+		JID     string `json:"jid" from:"/contact"`
 		Content struct {
 			Error *string `json:"error,omitempty" from:"/error"`
 		} `json:"content" from:"/"`

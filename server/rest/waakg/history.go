@@ -60,7 +60,13 @@ type historyRow struct {
 	Session   string  `json:"sessionId" from:"<sessionId"`
 	MediaURL  *string `json:"mediaUrl" from:"/media/media_id"`
 	ContactID *string `json:"contactId" from:"/contact_key"`
-	Sender    *member `json:"sender,omitempty" doc:"in groups: the member who sent it"`
+	Sender    *author `json:"sender,omitempty" doc:"in groups: the member who sent it"`
+}
+
+// author is a member of a group who sent a message.
+type author struct {
+	ID    string  `json:"id"`
+	Admin *string `json:"admin"`
 }
 
 // FinishAnswer implements rest.Finisher.
@@ -98,11 +104,11 @@ func listHistory(x *rest.Exchange, in *chatRequest) (*historyShown, error) {
 		if err := x.Read("group.list", rest.Params{"refresh": false}, &known); err != nil {
 			return nil, err
 		}
-		byJID := map[string]*member{}
-		for g := range known.Groups {
-			for i, m := range known.Groups[g].Members {
-				if known.Groups[g].ID == in.Chat {
-					byJID[m.ID] = &known.Groups[g].Members[i]
+		byJID := map[string]*author{}
+		for _, g := range known.Groups {
+			for _, m := range g.Members {
+				if g.ID == in.Chat {
+					byJID[m.ID] = &author{m.ID, m.Admin}
 				}
 			}
 		}

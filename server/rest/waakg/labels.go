@@ -95,7 +95,7 @@ type updateLabelRequest struct {
 // updateLabelsRequest changes several labels.
 type updateLabelsRequest struct {
 	sessionRequest
-	Labels []labelChange `rest:"labels,required" doc:"labels with their changes"`
+	Labels []labelChange `rest:"labels" doc:"labels with their changes"`
 }
 
 type labelChange struct {
@@ -171,7 +171,7 @@ func updateLabels(x *rest.Exchange, in *updateLabelsRequest) (*labelsShown, erro
 
 type chatLabelsRequest struct {
 	sessionRequest
-	Chat   string   `rest:"jid,path,param=/chats" doc:"JID of the chat"`
+	Chat   chatList `rest:"jid,path,param=/chats" doc:"JID of the chat"`
 	IDs    []string `rest:"labelIds,required,param=/label_ids" bad:"labelIds (array), and action are required"`
 	Action string   `rest:"action,required,param=/action" enum:"add|remove" bad:"labelIds (array), and action are required"`
 }
@@ -182,9 +182,9 @@ func updateChatLabels(x *rest.Exchange, in *chatLabelsRequest) (*labelsShown, er
 		return nil, rest.Bad("action", "action must be 'add' or 'remove'", "must be add or remove")
 	}
 	var after chatLabelList
-	err := x.Call("label.updateChats", rest.Params{"chats": []string{in.Chat}, "label_ids": in.IDs, "action": in.Action}, nil)
+	err := x.Call("label.updateChats", rest.Params{"chats": []string{string(in.Chat)}, "label_ids": in.IDs, "action": in.Action}, nil)
 	if err == nil {
-		err = x.Read("label.listForChat", rest.Params{"chat": in.Chat}, &after)
+		err = x.Read("label.listForChat", rest.Params{"chat": string(in.Chat)}, &after)
 	}
 	return &labelsShown{outcome{true, true, text}, after.Labels}, err
 }

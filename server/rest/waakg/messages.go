@@ -179,7 +179,9 @@ type reacted struct {
 }
 
 // FinishAnswer implements rest.Finisher.
-func (r *reacted) FinishAnswer() error { return r.says(r.Emoji != "", "Reaction sent", "Reaction removed") }
+func (r *reacted) FinishAnswer() error {
+	return r.says(r.Emoji != "", "Reaction sent", "Reaction removed")
+}
 
 type starRequest struct {
 	messageRequest

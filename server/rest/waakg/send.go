@@ -72,7 +72,7 @@ type sent struct {
 func (s *sent) FinishAnswer() error {
 	switch {
 	case s.Type == "" || s.Type == "text":
-		s.Message = map[string]any{"conversation": s.Text}
+		s.Message = map[string]any{"conversation": s.Text, "extendedTextMessage": map[string]any{"text": s.Text}}
 	default:
 		s.Message = map[string]any{s.Type + "Message": map[string]any{"caption": s.Text}}
 	}
@@ -160,10 +160,13 @@ func (in *contactRequest) CompleteParams(rest.Params) error {
 
 type listRequest struct {
 	recipientRequest
-	Title   string   `rest:"title,required" bad:"title and options (array) are required" max:"4096" doc:"heading"`
-	Options []string `rest:"options,required" bad:"title and options (array) are required" doc:"lines, which are numbered"`
-	Footer  string   `rest:"footer,param=/footer" doc:"line below"`
+	Title   string `rest:"title,required" bad:"title and options (array) are required" max:"4096" doc:"heading"`
+	Options *lines `rest:"options,required" bad:"title and options (array) are required" doc:"lines, which are numbered"`
+	Footer  string `rest:"footer,param=/footer" doc:"line below"`
 }
+
+// lines are those of a list.
+type lines []string
 
 // Bounds of a list.
 const (
@@ -173,16 +176,19 @@ const (
 
 // CompleteParams implements rest.Completer: as many sections as the lines need.
 func (in *listRequest) CompleteParams(p rest.Params) error {
-	if len(in.Options) > maxSections*maxRows {
+	if err := nonEmpty("options", len(*in.Options), "At least one option is required"); err != nil {
+		return err
+	}
+	if len(*in.Options) > maxSections*maxRows {
 		return rest.Bad("options", "", "must have at most 100 items")
 	}
 	var rows, sections []rest.Params
-	for i, option := range in.Options {
+	for i, option := range *in.Options {
 		if strings.TrimSpace(option) == "" {
 			return rest.Bad("options", "", "must not be empty")
 		}
 		rows = append(rows, rest.Params{"title": option})
-		if len(rows) == maxRows || i == len(in.Options)-1 {
+		if len(rows) == maxRows || i == len(*in.Options)-1 {
 			sections, rows = append(sections, rest.Params{"rows": rows}), nil
 		}
 	}

@@ -210,7 +210,7 @@ func listSessions(x *rest.Exchange, _ *rest.None) ([]listedSession, error) {
 			s.Status = cmp.Or(documentedWords[s.Status], "Disconnected")
 		}
 		all = append(all, page.Sessions...)
-		if page.Next == nil {
+		if page.Next == nil || *page.Next <= offset {
 			return all, nil
 		}
 		offset = *page.Next
@@ -246,7 +246,7 @@ func eachSession(x *rest.Exchange, named string, do func() error) error {
 				return err
 			}
 		}
-		if page.Next == nil {
+		if page.Next == nil || *page.Next <= offset {
 			return nil
 		}
 		offset = *page.Next

@@ -16,7 +16,7 @@ func webhookRoutes() []rest.Route {
 	}
 	const failedDeletion = "Failed to delete webhook"
 	return []rest.Route{
-		rest.Pass[sessionRequest, enveloped[[]webhookRow]]("GET", "/webhooks/{sessionId}", "webhook.list", of("Webhooks retrieved successfully", "Failed to fetch webhooks", rest.From("/webhooks"))...),
+		rest.Pass[sessionRequest, webhookList]("GET", "/webhooks/{sessionId}", "webhook.list", of("Webhooks retrieved successfully", "Failed to fetch webhooks")...),
 		rest.Pass[createWebhookRequest, enveloped[webhookRow]]("POST", "/webhooks/{sessionId}", "webhook.create",
 			of("Webhook created successfully", "Failed to create webhook", rest.Family(familyCreate), rest.From("/webhook"), rest.With(rest.Params{"format": "waakg"}))...),
 		rest.Pass[updateWebhookRequest, updatedWebhook]("PUT", "/webhooks/{sessionId}/{id}", "webhook.update", of("", "Failed to update webhook")...),
@@ -39,10 +39,15 @@ type webhookRow struct {
 	UpdatedAt *time.Time `json:"updatedAt" from:"/updated_at"`
 }
 
+type webhookList struct {
+	outcome
+	Data []webhookRow `json:"data" from:"/webhooks"`
+}
+
 // eventsOf are the events of methods by those of the document.
 var eventsOf = map[string][]string{
 	"message.received": {"Message"}, "message.sent": {"Message"}, "message.edited": {"Message"}, "message.deleted": {"Message"},
-	"message.status": {"MessageStatus", "Receipt", "ReadReceipt"}, "contact.update": {"Contact", "PushName"}, "group.update": {"GroupInfo", "JoinedGroup"},
+	"message.status": {"MessageStatus", "Receipt", "ReadReceipt"}, "contact.update": {"Contact", "PushName"}, "group.update": {"GroupInfo", "JoinedGroup"}, "group.participant": {"GroupInfo"},
 	"connection.update": {"QR", "Connected", "Disconnected", "LoggedOut", "StreamReplaced", "TemporaryBan", "ClientOutdated", "SessionState"},
 }
 
@@ -96,9 +101,9 @@ func unique(list []string) []string {
 
 type createWebhookRequest struct {
 	sessionRequest
-	Name   string   `rest:"name,required,param=/name" missing:"Name, URL, and at least one event are required" doc:"at most 255 characters"`
-	URL    string   `rest:"url,required,param=/url" missing:"Name, URL, and at least one event are required" doc:"http(s) address"`
-	Secret string   `rest:"secret,param=/secret" doc:"16 to 256 bytes"`
+	Name   string     `rest:"name,required,param=/name" missing:"Name, URL, and at least one event are required" doc:"at most 255 characters"`
+	URL    string     `rest:"url,required,param=/url" missing:"Name, URL, and at least one event are required" doc:"http(s) address"`
+	Secret string     `rest:"secret,param=/secret" doc:"16 to 256 bytes"`
 	Events subscribed `rest:"events,required,param=/events" missing:"Name, URL, and at least one event are required" doc:"names of events, or * for all"`
 }
 
@@ -109,11 +114,11 @@ type webhookRequest struct {
 
 type updateWebhookRequest struct {
 	webhookRequest
-	Name   string   `rest:"name,param=/name" doc:"at most 255 characters"`
-	URL    *string  `rest:"url,param=/url" doc:"http(s) address"`
-	Secret *string  `rest:"secret,param=/secret" doc:"16 to 256 bytes; empty removes it"`
+	Name   string     `rest:"name,param=/name" doc:"at most 255 characters"`
+	URL    *string    `rest:"url,param=/url" doc:"http(s) address"`
+	Secret *string    `rest:"secret,param=/secret" doc:"16 to 256 bytes; empty removes it"`
 	Events subscribed `rest:"events,param=/events" doc:"names of events, or * for all"`
-	Active *bool    `rest:"isActive,param=/active" doc:"delivers"`
+	Active *bool      `rest:"isActive,param=/active" doc:"delivers"`
 }
 
 // updatedWebhook is the webhook without an envelope.
@@ -155,7 +160,7 @@ func deleteWebhook(x *rest.Exchange, in *anyWebhookRequest) (*outcome, error) {
 				}
 			}
 		}
-		if page.Next == nil {
+		if page.Next == nil || *page.Next <= offset {
 			return nil, rpc.NotFound("there is no such webhook")
 		}
 		offset = *page.Next
