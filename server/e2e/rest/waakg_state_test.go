@@ -129,7 +129,7 @@ func waakgSessions(t *testing.T, r *restRun) []waakgStep {
 			e2etest.CheckSame(t, "settings", object{"reject_calls": false, "send_read_receipts": true}, w.settings(t))
 		}},
 		{"GET /sessions/{s}/settings", nil, object{"data": object{"config": object{"readReceipts": true, "rejectCalls": false}}}, nil},
-		{"GET /sessions/{s}", nil, object{"status": true, "sessionId": w.Caller.ID, "hasInstance": true, "data": object{"status": "CONNECTED", "me": object{"name": nil}}}, nil},
+		{"GET /sessions/{s}", nil, object{"status": true, "sessionId": w.Caller.ID, "hasInstance": true, "data": object{"status": "CONNECTED", "me": object{}}}, nil},
 		{"GET /sessions", nil, nil, func(t *testing.T, answer any) {
 			list, _ := answer.([]any)
 			if len(list) != 1 || e2etest.ValueAt(list[0], "sessionId") != w.Caller.ID || e2etest.ValueAt(list[0], "status") != "Connected" {

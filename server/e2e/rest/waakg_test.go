@@ -22,13 +22,38 @@ func waakg(t *testing.T) *restRun {
 		name: "waakg", world: "digigo", mounts: []string{"/waakg/api"}, header: "X-API-Key", names: waakgNames,
 		foreign:  func(answer *resttest.Answer) bool { return answer.Status >= http.StatusForbidden },
 		ofServer: []string{"GET /sessions"},
-		badPaths: map[string][]string{"jid": {"no address"}, "filename": {"a..b", `a\b`}},
+		badPaths: map[string][]string{"labelId": {}, "messageId": {}, "id": {}, "jid": {"no address"}, "filename": {"a..b", `a\b`}},
 		tolerated: map[string]string{
-			"PUT /groups/*/picture: cut":           "only the end of the last boundary is cut off",
-			"PUT /groups/*/picture: more after it": "text after the last boundary is ignored, as RFC 2046 has it",
-			"PUT /groups/*/picture: no UTF-8":      "only JSON is changed, so that it is the good body",
+			"PUT /groups/*/description: no body":   "an absent description removes it",
+			"POST /sessions/*: phoneNumber *":      "only the action pair reads it",
+			"POST /sessions/*: no body":            "only the action pair reads it",
+			"POST /sessions/*: deep":               "only the action pair reads it",
+			"PATCH /sessions/*: deep":              "unknown switches are ignored",
+			"POST /messages/*/media: type missing": "the default is the kind of the file",
+			"POST /messages/*/media: type null":    "the default is the kind of the file",
+			"POST /messages/*/media: type empty":   "the default is the kind of the file",
+			"POST /messages/*: message.*.url *":    "the error of an address names the message",
+			"POST /messages/*: message.* string":   "a text is an address",
+			"POST /messages/*/react: emoji empty":  "an empty emoji removes the reaction",
+			"POST /messages/*/star: no body":       "the default is to star",
+			"POST /messages/*/star: deep":          "unknown keys are ignored",
+			"PUT /chat/*/read: no body":            "without ids the whole chat is read",
+			"PUT /chat/*/read: deep":               "unknown keys are ignored",
+			"PUT /profile/*/status: status empty":  "an empty text removes it",
+			"POST /status/*: mediaUrl too long":    "the example is a text, which has no file",
+			"PUT /webhooks/*: no body":             "nothing is changed",
+			"PUT /webhooks/*: deep":                "unknown keys are ignored",
+			"PUT /labels/*: no body":               "nothing is changed",
+			"PUT /labels/*: deep":                  "unknown keys are ignored",
 		},
+		refuses: refusesInForms,
 	})
+	for _, operation := range []string{"PUT /groups/*/picture", "PUT /profile/*/picture", "POST /messages/*/media", "POST /messages/*/sticker"} {
+		r.tolerated[operation+": cut"] = "only the end of the last boundary is cut off"
+		r.tolerated[operation+": more after it"] = "text after the last boundary is ignored, as RFC 2046 has it"
+		r.tolerated[operation+": no UTF-8"] = "only JSON is changed, so that it is the good body"
+		r.tolerated[operation+": list"] = "text before the first boundary is ignored, as RFC 2046 has it"
+	}
 	for _, o := range r.catalogue.Operations {
 		r.cases = append(r.cases, restCase{operation: o.Name(), prepare: func(t *testing.T, w *restWorld) restAct {
 			return restAct{values: w.waakgValues(t, o)}
@@ -53,11 +78,27 @@ func (w *restWorld) waakgValues(t *testing.T, o *resttest.Operation) resttest.Va
 		values["action"] = "add"
 	case strings.HasPrefix(o.Path, "/webhooks/"):
 		values["id"] = "none"
+	case strings.HasPrefix(o.Path, "/status/"):
+		values["mentions"] = resttest.Absent
 	}
 	return values
 }
 
-// waakgNames reports whether an error names a field. A body that has no file is named as a whole: the bad requests for a file are in JSON.
+// refusesInForms is refusesBadRequest for errors whose text is in message, or that are an object.
+func refusesInForms(r *restRun, answer *resttest.Answer, bad resttest.BadRequest) string {
+	body := errorBody(answer.JSON())
+	switch {
+	case answer.Status != http.StatusBadRequest || answer.ContentType() != "application/json":
+		return "is not 400 in JSON"
+	case body["error"] == nil && e2etest.TextOf(body["message"]) == "" || body["status"] == true || body["success"] == true:
+		return "is not in the form of errors"
+	case !r.names(body, bad.Field):
+		return "does not name the field"
+	}
+	return ""
+}
+
+// waakgNames reports whether an error names a field. A body without a file is named as a whole: its bad requests are in JSON.
 func waakgNames(answer map[string]any, field string) bool {
-	return wuzapiNames(answer, field) || field == "file" && wuzapiNames(answer, "body")
+	return wuzapiNames(answer, field) || answer["message"] == "the body is not multipart/form-data" && wuzapiNames(answer, "body")
 }

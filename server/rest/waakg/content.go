@@ -2,6 +2,7 @@ package waakg
 
 import (
 	"encoding/json"
+	"unicode/utf8"
 
 	"github.com/waystation/waystation/server/rest"
 )
@@ -29,23 +30,33 @@ type messageContent struct {
 // mediaSource is an address or data URL, or an object with it under url.
 type mediaSource json.RawMessage
 
-// fields returns the members of a file, or its address as url.
-func (m *mediaSource) fields(field string) (url, pack, author string, err error) {
-	var object struct {
-		URL    string `json:"url"`
-		Pack   string `json:"pack"`
-		Author string `json:"author"`
+// fields returns the members of a file, or its address as url. field is the documented name of the file.
+func (m *mediaSource) fields(field string) (out struct{ URL, Pack, Author string }, err error) {
+	if json.Unmarshal(*m, &out.URL) == nil {
+		return out, nil
 	}
-	if json.Unmarshal(*m, &url) == nil {
-		object.URL = url
-	} else if json.Unmarshal(*m, &object) != nil {
-		return "", "", "", rest.Bad(field, "", "must be an address or an object with url")
+	var members map[string]json.RawMessage
+	if json.Unmarshal(*m, &members) != nil || members == nil {
+		return out, rest.Bad(field, "", "must be an address or an object with url")
 	}
-	if object.URL == "" {
-		return "", "", "", rest.Missing(field+".url", "")
+	for name, target := range map[string]*string{"url": &out.URL, "pack": &out.Pack, "author": &out.Author} {
+		if raw := members[name]; raw != nil && json.Unmarshal(raw, target) != nil {
+			return out, rest.Bad(field+"."+name, "", "must be a string")
+		}
 	}
-	return object.URL, object.Pack, object.Author, nil
+	switch {
+	case utf8.RuneCountInString(out.Pack) > maxPackName:
+		return out, rest.Bad(field+".pack", "", "is longer than 128 characters")
+	case utf8.RuneCountInString(out.Author) > maxPackName:
+		return out, rest.Bad(field+".author", "", "is longer than 128 characters")
+	case out.URL == "":
+		return out, rest.Missing(field+".url", "")
+	}
+	return out, nil
 }
+
+// maxPackName is the length of the name and the author of a sticker pack, in characters.
+const maxPackName = 128
 
 type placeContent struct {
 	Latitude  *float64 `rest:"degreesLatitude,required" doc:"degrees"`
@@ -108,11 +119,11 @@ func (m *messageContent) CompleteParams(p rest.Params) error {
 }
 
 func (m *messageContent) completeFile(content rest.Params, kind string, source *mediaSource) error {
-	url, pack, author, err := source.fields("message." + kind)
+	from, err := source.fields("message." + kind)
 	if err != nil {
 		return err
 	}
-	file := rest.File{Text: url, Name: m.FileName}
+	file := rest.File{Text: from.URL, Name: m.FileName}
 	media := file.Media()
 	if m.MimeType != "" {
 		media["mime_type"] = m.MimeType
@@ -122,7 +133,7 @@ func (m *messageContent) completeFile(content rest.Params, kind string, source *
 	if caption == "" {
 		caption = m.Text
 	}
-	for name, value := range map[string]string{"pack_name": pack, "pack_author": author} {
+	for name, value := range map[string]string{"pack_name": from.Pack, "pack_author": from.Author} {
 		if kind == "sticker" && value != "" {
 			content[name] = value
 		}

@@ -1,6 +1,7 @@
 package waakg
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/waystation/waystation/server/rest"
@@ -19,7 +20,7 @@ func sendRoutes() []rest.Route {
 		rest.Pass[pollRequest, outcome]("POST", "/messages/{sessionId}/{jid}/poll", "message.sendPoll", of(done, "Failed to send poll")...),
 		rest.Pass[locationRequest, outcome]("POST", "/messages/{sessionId}/{jid}/location", "message.sendLocation", of(done, "Failed to send location")...),
 		rest.Pass[contactRequest, outcome]("POST", "/messages/{sessionId}/{jid}/contact", "message.sendContact", of(done, "Failed to send contact")...),
-		rest.Pass[listRequest, outcome]("POST", "/messages/{sessionId}/{jid}/list", "message.sendList", of(done, "Failed to send list message", rest.With(rest.Params{"as_text": true}))...),
+		rest.Pass[listRequest, outcome]("POST", "/messages/{sessionId}/{jid}/list", "message.sendText", of(done, "Failed to send list message")...),
 		rest.Pass[stickerRequest, outcome]("POST", "/messages/{sessionId}/{jid}/sticker", "message.sendSticker",
 			of(done, "Failed to create sticker", rest.TakesFiles(), rest.With(rest.Params{"pack_name": "WA-AKG", "pack_author": "User"}))...),
 	}
@@ -31,7 +32,7 @@ type recipientRequest struct {
 }
 
 type sendFields struct {
-	Message  *messageContent `rest:"message,required" missing:"message is required" doc:"content of the message"`
+	Message  *messageContent `rest:"message,required,param=/content" missing:"message is required" doc:"content of the message"`
 	Mentions []string        `rest:"mentions,param=/mentions" doc:"JIDs of the people mentioned in the text"`
 }
 
@@ -162,43 +163,54 @@ type listRequest struct {
 	recipientRequest
 	Title   string `rest:"title,required" bad:"title and options (array) are required" max:"4096" doc:"heading"`
 	Options *lines `rest:"options,required" bad:"title and options (array) are required" doc:"lines, which are numbered"`
-	Footer  string `rest:"footer,param=/footer" doc:"line below"`
+	Footer  string `rest:"footer" max:"4096" doc:"line below"`
 }
 
 // lines are those of a list.
 type lines []string
 
-// Bounds of a list.
-const (
-	maxSections = 10
-	maxRows     = 10
-)
+// ToParam implements rest.Converter.
+func (list lines) ToParam(field string) (any, error) {
+	for i, line := range list {
+		if strings.TrimSpace(line) == "" {
+			return nil, rest.Bad(fmt.Sprintf("%s[%d]", field, i), "", "must not be empty")
+		}
+	}
+	return nil, nonEmpty(field, len(list), "At least one option is required")
+}
 
-// CompleteParams implements rest.Completer: as many sections as the lines need.
+// CompleteParams implements rest.Completer: the list is a text with numbered lines, as the server of the document sends it.
 func (in *listRequest) CompleteParams(p rest.Params) error {
-	if err := nonEmpty("options", len(*in.Options), "At least one option is required"); err != nil {
+	if _, err := in.Options.ToParam("options"); err != nil {
 		return err
 	}
-	if len(*in.Options) > maxSections*maxRows {
-		return rest.Bad("options", "", "must have at most 100 items")
+	text := "*" + in.Title + "*\n"
+	for i, line := range *in.Options {
+		text += fmt.Sprintf("\n%d. %s", i+1, line)
 	}
-	var rows, sections []rest.Params
-	for i, option := range *in.Options {
-		if strings.TrimSpace(option) == "" {
-			return rest.Bad("options", "", "must not be empty")
-		}
-		rows = append(rows, rest.Params{"title": option})
-		if len(rows) == maxRows || i == len(*in.Options)-1 {
-			sections, rows = append(sections, rest.Params{"rows": rows}), nil
-		}
+	if in.Footer != "" {
+		text += "\n\n_" + in.Footer + "_"
 	}
-	p["text"], p["sections"] = in.Title, sections
+	p["text"] = text
 	return nil
 }
 
 type stickerRequest struct {
 	recipientRequest
-	File   rest.File `rest:"file,required,param=/media" doc:"picture or short video"`
-	Pack   string    `rest:"pack,param=/pack_name" doc:"name of the pack; default WA-AKG"`
-	Author string    `rest:"author,param=/pack_author" doc:"default User"`
+	File    rest.File `rest:"file,required,param=/media" doc:"picture or short video"`
+	Pack    string    `rest:"pack,param=/pack_name" doc:"name of the pack; default WA-AKG"`
+	Author  string    `rest:"author,param=/pack_author" doc:"default User"`
+	Type    string    `rest:"type" doc:"full, crop or circle; checked, and not used: pictures are fitted in"`
+	Quality *int      `rest:"quality" doc:"1 to 100; checked, and not used"`
+}
+
+// CompleteParams implements rest.Completer.
+func (in *stickerRequest) CompleteParams(rest.Params) error {
+	switch {
+	case in.Type != "" && in.Type != "full" && in.Type != "crop" && in.Type != "circle":
+		return rest.Bad("type", "", "must be full, crop or circle")
+	case in.Quality != nil && (*in.Quality < 1 || *in.Quality > 100):
+		return rest.Bad("quality", "", "must be 1 to 100")
+	}
+	return nil
 }

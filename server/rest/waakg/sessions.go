@@ -22,8 +22,8 @@ func sessionRoutes() []rest.Route {
 	}
 	settings := []rest.Option{rest.Says("Session settings updated successfully"), rest.FailText("Failed to update settings")}
 	return []rest.Route{
-		rest.Row("GET", "/sessions", "session.list message.search contact.list group.list", listSessions, rest.FailText("Failed to fetch sessions"),
-			rest.Reads[sessionPage]("session.list"), rest.Reads[storedCounts]("message.search"), rest.Reads[contactCount]("contact.list"), rest.Reads[groupCount]("group.list")),
+		rest.Row("GET", "/sessions", "session.list session.get message.search contact.list group.list", listSessions, rest.FailText("Failed to fetch sessions"),
+			rest.Reads[sessionPage]("session.list"), rest.Reads[ownPage]("session.get"), rest.Reads[storedCounts]("message.search"), rest.Reads[contactCount]("contact.list"), rest.Reads[groupCount]("group.list")),
 		rest.Pass[createSessionRequest, lifted[sessionRow]]("POST", "/sessions", "session.create", rest.From("/session"), rest.With(rest.Params{"connect": true}),
 			rest.Says("Session created successfully"), rest.FailText("Failed to create session")),
 		rest.Row("GET", "/sessions/{id}", "session.get message.search contact.list group.list", showSession, rest.FailText("Internal Server Error"),
@@ -65,8 +65,8 @@ type pairingCode struct {
 }
 
 type createSessionRequest struct {
-	Name string `rest:"name,required,param=/name" bad:"Session name is required" doc:"at most 255 characters"`
-	ID   string `rest:"sessionId,param=/session_id" doc:"default: made by the server"`
+	Name string `rest:"name,required,param=/name" missing:"Session name is required" max:"255" doc:"at most 255 characters"`
+	ID   string `rest:"sessionId,param=/session_id" max:"64" doc:"default: made by the server"`
 }
 
 // sessionWord is the state of a session in the words of the server.
@@ -145,6 +145,10 @@ type sessionPage struct {
 	Next     *int            `from:"/next_offset"`
 }
 
+type ownPage struct {
+	Session listedSession `from:"/session"`
+}
+
 type oneSession struct {
 	Session shownSession `from:"/session"`
 }
@@ -191,23 +195,28 @@ func has(err error, code int) bool {
 
 // listSessions returns the sessions that the caller may use.
 func listSessions(x *rest.Exchange, _ *rest.None) ([]listedSession, error) {
+	if x.Session != "" { // the token of a session lists this one
+		var own ownPage
+		if err := x.Read("session.get", rest.Params{"include_qr_code": true}, &own); err != nil {
+			return nil, err
+		}
+		err := completeListed(x, &own.Session)
+		return []listedSession{own.Session}, err
+	}
 	all := []listedSession{}
-	bound := x.Session
-	defer func() { x.Session = bound }()
+	defer func() { x.Session = "" }()
 	for offset := 0; ; {
 		var page sessionPage
-		x.Session = bound
+		x.Session = ""
 		if err := x.Read("session.list", rest.Params{"full": true, "include_qr_code": true, "limit": 200, "offset": offset}, &page); err != nil {
 			return nil, err
 		}
 		for i := range page.Sessions {
 			s := &page.Sessions[i]
 			x.Session = s.SessionID
-			var err error
-			if s.Count, err = countStored(x); err != nil && !has(err, rpc.CodeNotFound) { // deleted since
+			if err := completeListed(x, s); err != nil {
 				return nil, err
 			}
-			s.Status = cmp.Or(documentedWords[s.Status], "Disconnected")
 		}
 		all = append(all, page.Sessions...)
 		if page.Next == nil || *page.Next <= offset {
@@ -215,6 +224,15 @@ func listSessions(x *rest.Exchange, _ *rest.None) ([]listedSession, error) {
 		}
 		offset = *page.Next
 	}
+}
+
+// completeListed adds the counts to a listed session, and the word of the document.
+func completeListed(x *rest.Exchange, s *listedSession) (err error) {
+	s.Status = cmp.Or(documentedWords[s.Status], "Disconnected")
+	if s.Count, err = countStored(x); has(err, rpc.CodeNotFound) { // deleted since
+		return nil
+	}
+	return err
 }
 
 // eachSession calls do with each session that the caller may use as that of the exchange, or with the named one. The route names session.list.

@@ -28,7 +28,7 @@ type bodyPostRequest struct {
 type postFields struct {
 	Content  string   `rest:"content,required" missing:"Missing required fields" max:"65536" doc:"text or caption"`
 	Type     string   `rest:"type" enum:"TEXT|IMAGE|VIDEO" doc:"default TEXT"`
-	MediaURL string   `rest:"mediaUrl,param=/content/media/url" doc:"of IMAGE and VIDEO: http(s) address of the file"`
+	MediaURL address  `rest:"mediaUrl,param=/content/media" doc:"of IMAGE and VIDEO: http(s) address of the file"`
 	Color    *argb    `rest:"backgroundColor,param=/content/background_color" doc:"of TEXT: ARGB number"`
 	Font     *int     `rest:"font,param=/content/font" doc:"of TEXT: 0 to 20"`
 	Mentions []string `rest:"mentions,param=/audience" doc:"JIDs: only these people get it, and are mentioned"`
@@ -62,6 +62,12 @@ func (in *postFields) CompleteParams(p rest.Params) error {
 	delete(content, "font")
 	return nil
 }
+
+// address is the address of a file, or a data URL.
+type address string
+
+// ToParam implements rest.Converter.
+func (a address) ToParam(string) (any, error) { return (&rest.File{Text: string(a)}).Media(), nil }
 
 // argb is a colour as a number.
 type argb int

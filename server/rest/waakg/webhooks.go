@@ -115,8 +115,8 @@ type webhookRequest struct {
 type updateWebhookRequest struct {
 	webhookRequest
 	Name   string     `rest:"name,param=/name" doc:"at most 255 characters"`
-	URL    *string    `rest:"url,param=/url" doc:"http(s) address"`
-	Secret *string    `rest:"secret,param=/secret" doc:"16 to 256 bytes; empty removes it"`
+	URL    *string    `rest:"url,param=/url" max:"2048" doc:"http(s) address"`
+	Secret *string    `rest:"secret,param=/secret" max:"256" doc:"16 to 256 bytes; empty removes it"`
 	Events subscribed `rest:"events,param=/events" doc:"names of events, or * for all"`
 	Active *bool      `rest:"isActive,param=/active" doc:"delivers"`
 }
