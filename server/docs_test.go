@@ -54,6 +54,9 @@ var docPages = map[string]docPage{
 	"docs/reference/errors.md":      {failing: true},
 	"docs/rest/digigo.md":           {wants: []string{`"SkipGroups":true`, `"skipGlobalWebhook":false`, `"total_count":0`}},
 	"docs/rest/operations.md":       {wants: []string{`{"enabled":true,"error_count":0}`, `{"jids":[`, `{"pruned_count":0}`}},
+	"docs/rest/waakg.md": {wants: []string{
+		`"sessionId":"`, `"pushname":"`, `"message":"Message sent successfully"`, `"exists":`,
+	}},
 	"docs/rest/wuzapi.md": {wants: []string{
 		`{"code":200,"data":{"Connected":true,"LoggedIn":true,"connected":true,"loggedIn":true,"jid":"15550100001@s.whatsapp.net"},"success":true}`,
 		`"Details":"Sent"`, `"IsInWhatsapp":false`, `{"Groups":[]}`,

@@ -145,7 +145,7 @@ func TestReferenceOfMethods(t *testing.T) {
 }
 
 // knownRefs are documents with pages that list their operations.
-var knownRefs = map[string]string{"digigo": "../../rest/digigo.md", "wuzapi": "../../rest/wuzapi.md", "wwebjs": "../../rest/wwebjs.md", "waakg": "../../rest/others.md", "operations": "../../rest/operations.md"}
+var knownRefs = map[string]string{"digigo": "../../rest/digigo.md", "wuzapi": "../../rest/wuzapi.md", "wwebjs": "../../rest/wwebjs.md", "waakg": "../../rest/waakg.md", "operations": "../../rest/operations.md"}
 
 type referencePage struct {
 	out     bytes.Buffer

@@ -30,14 +30,8 @@ var documents = []struct {
 	{"digigo", digigo.New(), true}, {"wuzapi", wuzapi.New(), false}, {"wwebjs", wwebjs.New(), true}, {"waakg", waakg.New(), true}, {"operations", operations.New(), false},
 }
 
-// pageOf returns the page of a document. Documents of which a small part is served share one.
-func pageOf(document string) string {
-	switch document {
-	case "digigo", "wuzapi", "wwebjs", "operations":
-		return "docs/rest/" + document + ".md"
-	}
-	return "docs/rest/others.md"
-}
+// pageOf returns the page of a document.
+func pageOf(document string) string { return "docs/rest/" + document + ".md" }
 
 // The pages of the documents have a table of operations: which methods do the work of each, and where it is served.
 func TestTableOfOperations(t *testing.T) {

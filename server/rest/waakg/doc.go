@@ -1,5 +1,4 @@
-// Package waakg is the REST dialect of WA-AKG's HTTP API. It serves a part of the
-// document.
+// Package waakg is the REST dialect of WA-AKG's HTTP API.
 //
 // The document and its public server differ in their answers: this dialect answers
 // a superset with status, success and the documented keys. Requests without a

@@ -41,8 +41,8 @@ type health struct {
 
 // showServer returns the state of the server to admins.
 func showServer(x *rest.Exchange, _ *rest.None) (*enveloped[serverState], error) {
-	if x.Principal.Session != "" {
-		return nil, &rest.Failure{Err: rpc.Forbidden("the credential is that of a session"), Text: "Forbidden - Superadmin only"}
+	if x.Principal.Kind != rpc.ScopeAdmin || x.Principal.Session != "" {
+		return nil, &rest.Failure{Err: rpc.Forbidden("the credential is not that of an admin"), Text: "Forbidden - Superadmin only"}
 	}
 	shown := &enveloped[serverState]{outcome: outcome{true, true, "System metrics fetched successfully"}}
 	return shown, x.Read("server.getHealth", nil, &shown.Data)
