@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/waystation/waystation/bridge/automation"
 	"github.com/waystation/waystation/bridge/directory"
 	"github.com/waystation/waystation/bridge/inbound"
 	"github.com/waystation/waystation/bridge/inbound/history"
@@ -112,6 +113,8 @@ type Bridge struct {
 	labels *labels.Store
 	outbox *outbox.Store
 
+	automation *automation.Store
+
 	gate   gate            // counts all goroutines and event handlers of the bridge
 	ctx    context.Context // ends when Close has finished waiting or the context of Close ends
 	cancel context.CancelFunc
@@ -175,6 +178,10 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 		b.cancel()
 		return nil, fmt.Errorf("bridge: %w", err)
 	}
+	if b.automation, err = automation.Open(ctx, opts.DB, sealed); err != nil {
+		b.cancel()
+		return nil, fmt.Errorf("bridge: %w", err)
+	}
 	if err = b.openMessages(ctx, opts); err != nil {
 		b.cancel()
 		return nil, err
@@ -217,6 +224,7 @@ func (b *Bridge) load(ctx context.Context) error {
 // Start connects every session that was connected when the previous process ended, at most Config.ConnectConcurrency at
 // a time. It returns immediately.
 func (b *Bridge) Start(context.Context) error {
+	b.spawn(b.wakeAutomation)
 	started := b.spawn(func() {
 		b.wakeOutboxes()
 		for _, s := range b.Sessions() {

@@ -3,6 +3,7 @@ package bridge
 import (
 	"time"
 
+	"github.com/waystation/waystation/bridge/automation"
 	"github.com/waystation/waystation/bridge/outbox"
 )
 
@@ -70,6 +71,8 @@ type Config struct {
 	KeepDeleted time.Duration
 	// Outbox has the limits of automatic messages.
 	Outbox outbox.Config
+	// Automation has the limits of automatic answers.
+	Automation automation.Config
 }
 
 const (
@@ -115,6 +118,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.DeviceName, defaultDeviceName)
 	setDefault(&c.KeepDeleted, defaultKeepDeleted)
 	c.Outbox = c.Outbox.WithDefaults()
+	c.Automation = c.Automation.WithDefaults()
 	return c
 }
 

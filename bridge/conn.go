@@ -82,7 +82,9 @@ func (c conn) Identity() account.Identity {
 // EventSettings returns the settings that apply to events.
 func (c conn) EventSettings() inbound.Settings {
 	settings := c.session.Settings()
-	return eventSettings(&settings)
+	events := eventSettings(&settings)
+	events.SendReadReceipts = events.SendReadReceipts || c.session.automation.Reads()
+	return events
 }
 
 // StaysOut reports, in the transaction of ctx, whether the session stays out of an outlet that all sessions share.

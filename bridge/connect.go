@@ -411,6 +411,7 @@ func (s *Session) dropClient() {
 
 // shutDown closes the connection because the process stops. The stored wish to be connected stays.
 func (s *Session) shutDown() {
+	s.automation.Stop()
 	s.mu.Lock()
 	s.stopTimers()
 	s.stopReachoutTimer()

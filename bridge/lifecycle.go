@@ -88,6 +88,7 @@ func (s *Session) opened(cli *whatsmeow.Client) {
 	}
 	s.history.Fetch(cli)
 	s.b.spawn(func() { s.readReachout(s.b.ctx, cli) })
+	s.b.spawn(func() { s.startAutomation() })
 	if s.row.Settings.UnavailableAfterConnect {
 		s.b.spawn(func() { s.goUnavailable(cli) })
 	}
@@ -98,6 +99,9 @@ func (s *Session) opened(cli *whatsmeow.Client) {
 const unavailableDelay = 3 * time.Second
 
 func (s *Session) goUnavailable(cli *whatsmeow.Client) {
+	if s.automation.KeepsOnline(s.b.ctx) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(s.b.ctx, 2*unavailableDelay)
 	defer cancel()
 	select {

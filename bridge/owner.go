@@ -125,6 +125,9 @@ func (b *Bridge) purgeData(ctx context.Context, owner string) error {
 	if err := b.labels.Purge(ctx, owner); err != nil {
 		return err
 	}
+	if err := b.automation.Purge(ctx, owner); err != nil {
+		return err
+	}
 	if err := b.people.Purge(ctx, owner); err != nil {
 		return err
 	}

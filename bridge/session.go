@@ -10,6 +10,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge/account"
+	"github.com/waystation/waystation/bridge/automation"
 	"github.com/waystation/waystation/bridge/business"
 	"github.com/waystation/waystation/bridge/chats"
 	"github.com/waystation/waystation/bridge/communities"
@@ -89,6 +90,7 @@ type Session struct {
 	spam        *spam.Service
 	orders      *orders.Service
 	sends       *outbox.Service
+	automation  *automation.Service
 
 	redelivery redelivery
 
@@ -121,6 +123,7 @@ func newSession(b *Bridge, row *sessionRow, held quarantined) *Session {
 	s.business = business.NewService(view)
 	s.spam = spam.NewService(view)
 	s.orders = orders.NewService(view)
+	s.automation = automation.NewService(view, answers{s}, s.id, s.owner, b.automation, &b.cfg.Automation, s.log)
 	s.communities = communities.NewService(view, s.groups, s.outbound)
 	s.statusPosts = statusposts.NewService(view, s.outbound)
 	s.sends = outbox.NewService(view, s.owner, b.outbox, &b.cfg.Outbox, s.log)
@@ -216,6 +219,7 @@ func (s *Session) markDeleted() {
 	s.stopReachoutTimer()
 	s.mu.Unlock()
 	s.sends.Stop()
+	s.automation.Stop()
 	s.work.close()
 }
 
@@ -225,6 +229,7 @@ func (s *Session) unmarkDeleted() {
 	s.mu.Unlock()
 	s.work.open()
 	s.sends.Resume()
+	s.automation.Resume()
 }
 
 // beginCommand waits until no other command runs on the session.

@@ -145,7 +145,10 @@ func (s *Service) change(ctx context.Context, fn func(c *config) error) error {
 	if err != nil {
 		return err
 	}
-	defer s.known.Store(nil)
+	defer func() {
+		s.known.Store(nil)
+		_, _ = s.load(ctx) // so that the next message need not; read then after an error
+	}()
 	return fn(c)
 }
 
@@ -268,10 +271,11 @@ func (s *Service) DeleteRules(ctx context.Context) (deleted int, err error) {
 	return deleted, err
 }
 
-// Reads reports whether incoming messages are marked as read.
-func (s *Service) Reads(ctx context.Context) bool {
-	c, err := s.current(ctx)
-	return err == nil && c.stored && c.Enabled && c.AutoRead
+// Reads reports whether incoming messages are marked as read. It reads what is in memory alone: KeepsOnline, called after a login,
+// loads it.
+func (s *Service) Reads() bool {
+	c := s.known.Load()
+	return c != nil && c.stored && c.Enabled && c.AutoRead
 }
 
 // KeepsOnline reports whether the presence stays available.

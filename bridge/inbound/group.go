@@ -49,6 +49,9 @@ func onGroupInfo(t *Translation, evt *events.GroupInfo) error {
 	if err := t.Emit("GroupInfo", evt.Timestamp, "", []string{evt.JID.String()}, data); err != nil {
 		return err
 	}
+	if len(evt.Join) > 0 {
+		t.answer(t.service.conn.PlanWelcome(t.ctx, evt))
+	}
 	return t.projectGroup(evt)
 }
 

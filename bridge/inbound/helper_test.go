@@ -23,6 +23,7 @@ import (
 	"github.com/waystation/waystation/bridge/conntest"
 	"github.com/waystation/waystation/bridge/groups"
 	"github.com/waystation/waystation/bridge/inbound/projection"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/naming"
 	"github.com/waystation/waystation/bridge/people"
 	"github.com/waystation/waystation/transports/journal"
@@ -172,6 +173,29 @@ func (w *world) RefuseHistory(_ context.Context, request, reason string) error {
 	w.called("history request %s is refused: %s", request, reason)
 	return nil
 }
+
+// PlanAnswer notes messages of the text answer.
+func (w *world) PlanAnswer(_ context.Context, _ *types.MessageInfo, data *message.EventData) func(context.Context) error {
+	if data.Text == nil || *data.Text != "answer" {
+		return nil
+	}
+	return func(context.Context) error {
+		w.called("note that %s needs an answer", data.MessageID)
+		return nil
+	}
+}
+
+func (w *world) PlanWelcome(_ context.Context, evt *events.GroupInfo) func(context.Context) error {
+	if evt.JID != team || len(evt.Join) != 1 || evt.Join[0] != bob {
+		return nil
+	}
+	return func(context.Context) error {
+		w.called("note that a member is new")
+		return nil
+	}
+}
+
+func (w *world) WakeAutomation() { w.called("wake the automation") }
 
 func (w *world) FetchHistory(cli *whatsmeow.Client) {
 	w.called("fetch history, known client: %t", cli == w.cli)

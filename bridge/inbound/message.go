@@ -57,6 +57,7 @@ func onMessage(t *Translation, evt *events.Message) error {
 		return err
 	}
 	t.projectMessage(evt, data)
+	t.answer(t.service.conn.PlanAnswer(t.ctx, &evt.Info, data))
 	if err = t.StoreFile(data, evt.Message, chats, key); err != nil {
 		return err
 	}

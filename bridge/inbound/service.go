@@ -15,6 +15,7 @@ import (
 	"github.com/waystation/waystation/bridge/directory"
 	"github.com/waystation/waystation/bridge/groups"
 	"github.com/waystation/waystation/bridge/inbound/projection"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
 	"github.com/waystation/waystation/bridge/naming"
 	"github.com/waystation/waystation/bridge/objectstore"
@@ -54,6 +55,13 @@ type Conn interface {
 	RefuseHistory(ctx context.Context, request, reason string) error
 	// FetchHistory reads the stored blobs in a goroutine.
 	FetchHistory(cli *whatsmeow.Client)
+	// PlanAnswer returns a function that notes, in the transaction of a message's record, that the message may need an automatic
+	// answer; nil = it needs none.
+	PlanAnswer(ctx context.Context, info *types.MessageInfo, data *message.EventData) func(context.Context) error
+	// PlanWelcome is PlanAnswer for new members of a group.
+	PlanWelcome(ctx context.Context, evt *events.GroupInfo) func(context.Context) error
+	// WakeAutomation starts the automatic answers of what is committed.
+	WakeAutomation()
 }
 
 // Journal has the methods of the journal that translations use.

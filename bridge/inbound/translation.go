@@ -122,6 +122,14 @@ func (t *Translation) project(fn func(context.Context) error) {
 	last.Project = fn
 }
 
+// answer lets note store, in the transaction of the last record, that an automatic answer may be needed; nil = none is.
+func (t *Translation) answer(note func(context.Context) error) {
+	if note != nil {
+		t.project(note)
+		t.after = append(t.after, t.service.conn.WakeAutomation)
+	}
+}
+
 // eventTime returns WhatsApp's time of an event, or the present time if there is none.
 func eventTime(at time.Time) time.Time {
 	if at.IsZero() || at.Unix() == 0 || !wa.HasForm(at) {

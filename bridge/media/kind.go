@@ -118,6 +118,18 @@ func prepareVideo(p *Prepared) error {
 	return nil
 }
 
+// VideoLength returns the length of an open mp4 or 3gpp video and rewinds it.
+func (l *Library) VideoLength(f *File) (time.Duration, error) {
+	p := &Prepared{File: f}
+	if err := prepareVideo(p); err != nil {
+		return 0, err
+	}
+	if err := f.Rewind(); err != nil {
+		return 0, storageError("the file could not be read", err)
+	}
+	return p.Duration, nil
+}
+
 // prepareAudio measures sounds in the types that WhatsApp's apps play, and converts all others to AAC.
 func (l *Library) prepareAudio(ctx context.Context, p *Prepared) error {
 	switch p.MimeType {
