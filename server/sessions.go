@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/automation"
 	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/server/accounts"
@@ -41,6 +42,7 @@ func (a *app) openBridge(ctx context.Context) error {
 			PhoneTimeout: a.cfg.PhoneTimeout, MaxHistoryRequests: a.cfg.MaxHistoryRequests,
 			MaxLabels: a.cfg.MaxLabels, MaxLabelUses: a.cfg.MaxLabelUses,
 			Outbox:         automation,
+			Automation:     a.automationConfig(),
 			PasskeyTimeout: a.cfg.PasskeyTimeout, ConfirmTimeout: a.cfg.PasskeyConfirmTimeout,
 		},
 	})
@@ -50,6 +52,15 @@ func (a *app) openBridge(ctx context.Context) error {
 		err = a.accounts.KeepSessions(ctx, a.hasSession)
 	}
 	return err
+}
+
+// automationConfig returns the limits of automatic answers.
+func (a *app) automationConfig() automation.Config {
+	c := automation.Config{MaxRules: a.cfg.MaxAutoReplies, ChatAnswers: a.cfg.ChatAnswers, SessionAnswers: a.cfg.SessionAnswers}
+	if a.cfg.RemoveBackgroundURL != "" {
+		c.Background = automation.NewBackground(a.cfg.RemoveBackgroundURL, a.outbound)
+	}
+	return c
 }
 
 // ownerOf returns the key of a session's data.

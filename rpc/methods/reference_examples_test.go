@@ -24,6 +24,8 @@ var exampleParams = map[string]string{
 	"session.requestPairingCode":      `{"phone":"15550100001"}`,
 	"archive.deleteMany":              `{"status":"delivered","until":"2026-01-31T00:00:00Z","confirm":true}`,
 	"archive.replay":                  `{"status":"dead_letter","transport":"webhook","limit":100,"remove_after":true}`,
+	"automation.createAutoReply":      `{"keyword":"opening hours","match":"contains","content":{"type":"text","text":"We are open from 9 to 5."}}`,
+	"automation.updateSettings":       `{"command_access":"specific","command_allowed":["15550100002"],"welcome_message":"Welcome!"}`,
 	"chat.setMuted":                   `{"chat":"15550100002","muted":true,"duration_seconds":28800}`,
 	"conn.hello":                      `{"protocol":1,"client":{"name":"crm","version":"1.0"},"consumer":"crm","from":"oldest","filters":[{"types":["Message"]}]}`,
 	"events.ack":                      `{"offset":0}`,

@@ -49,6 +49,9 @@ func (c *Config) check() (problems []error) {
 	if _, err := time.LoadLocation(c.Timezone); err != nil || c.Timezone == "" || c.Timezone == "Local" {
 		problem("timezone: %q is no IANA time zone", c.Timezone)
 	}
+	if u, err := url.Parse(c.RemoveBackgroundURL); err != nil || c.RemoveBackgroundURL != "" && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		problem("remove-background-url: %q is not an http or https address", c.RemoveBackgroundURL)
+	}
 	if _, _, err := net.SplitHostPort(c.MetricsListen); c.MetricsListen != "" && err != nil {
 		problem("metrics-listen: %q is not host:port", c.MetricsListen)
 	}

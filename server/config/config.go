@@ -183,6 +183,14 @@ type Config struct {
 
 	MaxLabelUses int `flag:"max-label-uses" unit:"chats and messages" default:"100000" min:"1" max:"10000000" doc:"Chats and messages of one session that have a label, counted once for each label. Further ones of the phone are not stored." why:"Keeps a client of the account from filling the disk."`
 
+	MaxAutoReplies int `flag:"max-auto-replies" unit:"rules" default:"100" min:"1" max:"1000" doc:"Auto-reply rules of one session." why:"Each message that arrives is compared with all of them."`
+
+	ChatAnswers int `flag:"chat-answers" unit:"answers" default:"20" min:"1" max:"10000" doc:"Automatic answers in one chat within an hour; three times as many within a day." why:"Two programs that answer each other stop there; people seldom ask as often."`
+
+	SessionAnswers int `flag:"session-answers" unit:"answers" default:"200" min:"1" max:"100000" doc:"Automatic answers of one session within an hour, in all chats." why:"WhatsApp bans accounts that write a lot."`
+
+	RemoveBackgroundURL string `flag:"remove-background-url" unit:"URL" doc:"Address of the service that removes backgrounds of pictures for the assistant's command removebg, in the form of remove.bg's API (image_file, X-Api-Key). Sessions have their own keys." why:"None: pictures leave this server only if you want it."`
+
 	PasskeyTimeout time.Duration `flag:"passkey-timeout" unit:"duration" default:"10m" min:"1s" max:"1h" doc:"Longest wait in pairing for the answer to WhatsApp's passkey request; a request that says less ends earlier." why:"WhatsApp's own requests say ten minutes."`
 
 	PasskeyConfirmTimeout time.Duration `flag:"passkey-confirm-timeout" unit:"duration" default:"2m" min:"1s" max:"1h" doc:"Longest wait in pairing, after the passkey was accepted, for each of the phone, a confirmation by the caller, and WhatsApp." why:"Time to look at the phone and compare eight characters."`

@@ -6,6 +6,7 @@ import (
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/rpc/methods/accountmethods"
+	"github.com/waystation/waystation/rpc/methods/automationmethods"
 	"github.com/waystation/waystation/rpc/methods/deliverymethods"
 	"github.com/waystation/waystation/rpc/methods/schedulemethods"
 	"github.com/waystation/waystation/rpc/methods/servermethods"
@@ -30,4 +31,5 @@ func Register(reg *rpc.Registry, d Deps) {
 	accountmethods.Register(reg, d.Accounts)
 	schedulemethods.Register(reg, schedulemethods.Deps{Bridge: d.Sessions.Bridge})
 	servermethods.Register(reg, d.System)
+	automationmethods.Register(reg, automationmethods.Deps{Bridge: d.Sessions.Bridge})
 }
