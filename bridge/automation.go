@@ -2,18 +2,15 @@ package bridge
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"strings"
 	"time"
 
-	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
 	"github.com/waystation/waystation/bridge/automation"
+	"github.com/waystation/waystation/bridge/governor"
 	"github.com/waystation/waystation/bridge/message"
-	"github.com/waystation/waystation/bridge/outbound"
+	"github.com/waystation/waystation/bridge/outbox"
 )
 
 // Automation returns the assistant and the auto-replies of the session.
@@ -97,14 +94,11 @@ type answers struct{ session *Session }
 
 // Send implements automation.Sender.
 func (a answers) Send(ctx context.Context, answer *automation.Answer) error {
-	return a.session.Call(func() error {
-		_, err := a.session.outbound.Send(ctx, answer.To, &answer.Content, &outbound.SendOptions{MessageID: a.MessageID(answer.ID), ReplyTo: answer.ReplyTo})
-		return err
+	_, err := a.session.sends.Enqueue(ctx, outbox.Entry{
+		ID: answer.ID, To: answer.To, Message: outbox.Message{Content: answer.Content, ReplyTo: answer.ReplyTo}, Priority: governor.Reply, DueAt: answer.DueAt,
 	})
+	return err
 }
 
 // MessageID implements automation.Sender.
-func (answers) MessageID(answer string) string {
-	sum := sha256.Sum256([]byte(answer))
-	return whatsmeow.WebMessageIDPrefix + strings.ToUpper(hex.EncodeToString(sum[:9]))
-}
+func (answers) MessageID(answer string) string { return outbox.MessageID(answer) }

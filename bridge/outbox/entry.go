@@ -28,6 +28,8 @@ type Message struct {
 
 // Entry is a message to be sent automatically.
 type Entry struct {
+	// ID is empty, or an id under which the entry is stored once.
+	ID       string
 	To       string
 	Message  Message
 	Priority governor.Priority

@@ -118,7 +118,7 @@ func NewService(conn Conn, owner string, store *Store, cfg *Config, log func() *
 }
 
 // Enqueue stores a message to be sent, with the priority, time and grace of the entry, and returns the id of the entry. It is sent once the
-// session is connected and the governor permits it, exactly once, and marked as automatic. Impossible recipients and content
+// session is connected and the governor permits it, exactly once, and marked as automatic. An entry whose id is stored already is not stored again. Impossible recipients and content
 // are refused; too many waiting messages are refused with ReasonRateLimited.
 func (s *Service) Enqueue(ctx context.Context, e Entry) (id string, err error) {
 	stored, err := s.newEntry(&e)
@@ -131,6 +131,11 @@ func (s *Service) Enqueue(ctx context.Context, e Entry) (id string, err error) {
 	}
 	s.changes.Lock()
 	defer s.changes.Unlock()
+	if e.ID != "" {
+		if known, err := s.store.findEntry(ctx, s.owner, e.ID); err != nil || known != nil {
+			return e.ID, storageError("look for the message", err)
+		}
+	}
 	open, err := s.store.countOpen(ctx, s.owner, e.Priority)
 	if err != nil {
 		return "", wa.StorageError("count waiting messages", err)
@@ -143,6 +148,14 @@ func (s *Service) Enqueue(ctx context.Context, e Entry) (id string, err error) {
 	}
 	s.Wake()
 	return stored.ID, nil
+}
+
+// storageError returns an error of the database, or nil.
+func storageError(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return wa.StorageError(what, err)
 }
 
 // newEntry checks an entry.
@@ -160,7 +173,7 @@ func (s *Service) newEntry(e *Entry) (*Stored, error) {
 	if due.IsZero() {
 		due = now
 	}
-	stored := &Stored{ID: newID(), Priority: e.Priority, To: to.String(), Message: text, State: StatePending, DueAt: due, CreatedAt: now}
+	stored := &Stored{ID: cmp.Or(e.ID, newID()), Priority: e.Priority, To: to.String(), Message: text, State: StatePending, DueAt: due, CreatedAt: now}
 	s.setTimes(stored, e.Grace)
 	return stored, nil
 }
