@@ -36,6 +36,7 @@ var docPages = map[string]docPage{
 	"README.md":               {programs: []string{" Hello\n"}, notRun: 1, wants: []string{"event"}},
 	".github/CONTRIBUTING.md": {notRun: 1},
 	"docs/architecture.md":    {notRun: 1},
+	"docs/automation.md":      {wants: []string{`"auto_reply_id":"`}},
 	"docs/benchmarks.md":      {notRun: 1},
 	"docs/delivery.md": {env: redisURL, wants: []string{
 		`"stream":"shop:{event_type}"`, `"ok":true`, `"published_count":`, `"replayed_count":0`, `"skip_global":["amqp","redis"]`, `"result":{"transport":"redis"}`,
