@@ -171,6 +171,13 @@ func waakgAdmin(t *testing.T, r *restRun) []waakgStep {
 			testkit.Within(t, e2etest.FeedWait, "the account has no device", func() bool { return w.Devices(t, out) == 0 })
 		}},
 		{"DELETE /sessions/" + linked.ID + "/settings", nil, object{"message": "Session deleted successfully"}, func(t *testing.T, _ any) { w.checkGone(t, linked, 0) }},
+		{"POST /settings/system", object{"appName": "Akg", "timezone": "Asia/Jakarta"}, object{"status": true, "appName": "Akg", "data": object{"id": "default", "timezone": "Asia/Jakarta"}}, nil},
+		{"GET /settings/system", nil, object{"success": true, "appName": "Akg", "data": object{"appName": "Akg", "enableRegistration": false}}, nil},
+		{"POST /settings/system", object{"appName": "Waystation", "timezone": "UTC"}, object{"appName": "Waystation"}, nil},
+		{"GET /docs", nil, object{"openapi": "3.1.0", "info": object{}}, nil},
+		{"POST /notifications", object{"title": "Maintenance", "message": "soon", "type": "WARNING", "broadcast": true}, object{"status": true, "message": "Notifications broadcasted successfully", "data": object{}}, nil},
+		{"PATCH /notifications/read", nil, object{"message": "Notifications marked as read"}, nil},
+		{"DELETE /notifications/delete?id=unknown", nil, object{"message": "Notification deleted"}, nil},
 		{"GET /system/monitor", nil, object{"status": true, "data": object{"process": object{}, "cpu": object{}}}, nil},
 	}
 }

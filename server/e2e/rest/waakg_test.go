@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ func waakg(t *testing.T) *restRun {
 	r := newRestRun(t, &restDialect{
 		name: "waakg", world: "digigo", mounts: []string{"/waakg/api"}, header: "X-API-Key", names: waakgNames,
 		foreign:  func(answer *resttest.Answer) bool { return answer.Status >= http.StatusForbidden },
-		ofServer: []string{"GET /sessions"},
+		ofServer: []string{"GET /sessions", "GET /docs"},
 		badPaths: map[string][]string{"labelId": {}, "messageId": {}, "id": {}, "jid": {"no address"}, "filename": {"a..b", `a\b`}},
 		tolerated: map[string]string{
 			"PUT /groups/*/description: no body":   "an absent description removes it",
@@ -45,6 +46,10 @@ func waakg(t *testing.T) *restRun {
 			"PUT /webhooks/*: deep":                "unknown keys are ignored",
 			"PUT /labels/*: no body":               "nothing is changed",
 			"PUT /labels/*: deep":                  "unknown keys are ignored",
+			"PATCH /notifications/read: no body":   "without ids all are marked",
+			"PATCH /notifications/read: deep":      "unknown keys are ignored",
+			"POST /settings/system: no body":       "nothing is changed",
+			"POST /settings/system: deep":          "unknown keys are ignored",
 		},
 		refuses: refusesInForms,
 	})
@@ -56,7 +61,11 @@ func waakg(t *testing.T) *restRun {
 	}
 	for _, o := range r.catalogue.Operations {
 		r.cases = append(r.cases, restCase{operation: o.Name(), prepare: func(t *testing.T, w *restWorld) restAct {
-			return restAct{values: w.waakgValues(t, o)}
+			act := restAct{values: w.waakgValues(t, o)}
+			if first, _, _ := strings.Cut(o.Path[1:], "/"); slices.Contains([]string{"notifications", "settings", "system"}, first) {
+				act.as = admins()
+			}
+			return act
 		}})
 	}
 	return r
@@ -66,7 +75,7 @@ func waakg(t *testing.T) *restRun {
 func (w *restWorld) waakgValues(t *testing.T, o *resttest.Operation) resttest.Values {
 	values := resttest.Values{
 		"sessionId": w.Caller.ID, "id": w.Caller.ID, "jid": w.Peer.JID(), "subject": "Pier", "action": "start", "filename": w.Caller.ID + "-none.jpg", "labelId": "1",
-		"participants": []string{w.Peer.JID()}, "numbers": []string{w.Peer.Number}, "fromJid": w.Peer.JID(), "toJids": []string{w.Peer.JID()}, "mentions": []string{w.Peer.JID()},
+		"participants": []string{w.Peer.JID()}, "numbers": []string{w.Peer.Number}, "fromJid": w.Peer.JID(), "toJids": []string{w.Peer.JID()}, "mentions": []string{w.Peer.JID()}, "timezone": "Asia/Jakarta", "logoUrl": "https://example.com/logo.png", "faviconUrl": "/icon.png",
 		"messageId": "3EB0F00D", "messageIds": []string{"3EB0F00D"}, "q": "invoice", "labelIds": []string{"1"}, "url": w.Receiver.URL + "/bad", "events": []string{"message.received"},
 		"secret": "0123456789abcdef", "quality": 50, "contacts": []object{{"displayName": "Zoe", "vcard": "BEGIN:VCARD\nVERSION:3.0\nFN:Zoe\nEND:VCARD"}},
 		"mediaUrl": e2etest.DataURL("image/jpeg", e2etest.JPEGFile(t, 15)),

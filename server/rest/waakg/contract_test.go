@@ -10,7 +10,7 @@ import (
 
 func TestContract(t *testing.T) {
 	check := contract.Contract{
-		Dialect: waakg.New(), Header: "X-Api-Key",
+		Dialect: waakg.New(), Header: "X-Api-Key", AdminHeader: "X-Api-Key",
 		Values: resttest.Values{
 			"sessionId": "s1", "id": "s1", "jid": "15550100009@s.whatsapp.net", "action": "start", "filename": "s1-3EB0.jpg", "labelId": "1", "messageId": "3EB0", "q": "invoice",
 			"participants": []string{"15550100002@s.whatsapp.net"}, "file": "data:image/jpeg;base64,/9j/",
@@ -22,7 +22,7 @@ func TestContract(t *testing.T) {
 			Extra: []string{
 				"status", "success", "message", "data", "*.colorHex", "*.sessionId", "*.createdAt", "*.updatedAt", "*._count", "*.config", "*.qr", "*.predefinedId",
 				"[].announce", "[].creation", "[].description", "[].inviteCode", "[].jid", "[].ownerJid", "[].restrict", "[].lastMessage", "[].webhooks",
-				"group", "linkedParentJid", "pairingCode", "name", "pushname", "pictureUrl", "*.conversation", "*.extendedTextMessage",
+				"faviconUrl", "enableRegistration", "updatedAt", "group", "linkedParentJid", "pairingCode", "name", "pushname", "pictureUrl", "*.conversation", "*.extendedTextMessage",
 			},
 		},
 		Failures: resttest.Rules{Extra: []string{"fields", "reason"}},
