@@ -1,6 +1,7 @@
 package methods
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -112,6 +113,25 @@ func (d Deps) mediaResult(file *files.MediaFile, as string) (mediaResult, error)
 	return mediaResult{out}, nil
 }
 
+type mediaListParams struct {
+	Limit  int `json:"limit" rpc:"min=1,max=1000" doc:"1-1000, default 100"`
+	Offset int `json:"offset" rpc:"min=0" doc:"rows to skip"`
+}
+
+type mediaListResult struct {
+	Files     []files.StoredFile `json:"files" doc:"stored files, the newest first"`
+	Total     int                `json:"total" doc:"number of all"`
+	TotalSize int64              `json:"total_size" doc:"bytes of all"`
+}
+
+type mediaDeleteParams struct {
+	MediaID string `json:"media_id" rpc:"required,max=200" doc:"file"`
+}
+
+type mediaDeleteResult struct {
+	MediaID string `json:"media_id" doc:"the deleted file"`
+}
+
 // RegisterMedia registers media.*.
 func RegisterMedia(reg *rpc.Registry, d Deps) {
 	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "media.upload", Summary: "Store a file for later use in a media object.", Timeout: sendTimeout},
@@ -126,6 +146,18 @@ func RegisterMedia(reg *rpc.Registry, d Deps) {
 			}
 			return d.mediaResult(file, p.As)
 		})
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "media.list", Summary: "List the stored files of a session."},
+		func(ctx context.Context, s *bridge.Session, p *mediaListParams) (out mediaListResult, err error) {
+			const defaultPage = 100
+			out.Files, out.Total, out.TotalSize, err = s.Files().List(ctx, cmp.Or(p.Limit, defaultPage), p.Offset)
+			return out, err
+		})
+	shared.OnSession(reg, d.Bridge, rpc.Method{
+		Name: "media.delete", Summary: "Delete a stored file.",
+		Description: "The file of a message is fetched from WhatsApp again when it is needed, as long as WhatsApp has it. Copies in object storages stay.",
+	}, func(ctx context.Context, s *bridge.Session, p *mediaDeleteParams) (mediaDeleteResult, error) {
+		return mediaDeleteResult{p.MediaID}, s.Files().Delete(ctx, p.MediaID)
+	})
 	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "media.getUrl", Summary: "Return an address of a stored file that needs no token for a limited time.", Secret: true}, d.signMediaURL)
 	shared.OnSession(reg, d.Bridge, rpc.Method{
 		Name: "media.download", Summary: "Download and decrypt a file from WhatsApp by the keys of its message.", Timeout: sendTimeout, MaxReply: mediaReply,

@@ -115,7 +115,18 @@ func waakgMessages(t *testing.T, r *restRun) []waakgStep {
 		}
 	}
 	const at = "/messages/{s}/{p}/"
+	stray := e2etest.TextOf(w.Call(t, w.Caller, "media.upload", object{"media": object{"base64": e2etest.DataURL("image/jpeg", file)}})["media_id"])
 	return []waakgStep{
+		{"GET /media", nil, object{"success": true}, func(t *testing.T, answer any) {
+			e2etest.CheckSame(t, "file", object{"type": "image", "sessionId": w.Caller.ID, "url": "/api/media/" + stray}, e2etest.ValueAt(answer, "data/files/name="+stray))
+		}},
+		{"GET /media/" + stray, nil, nil, nil},
+		{"DELETE /media", object{"filenames": []string{stray, stray, "a..b", "other-1.jpg"}}, object{"data": object{"deleted": 1, "failed": 3, "errors": []string{"Not found: " + stray, "Invalid filename: a..b", "Forbidden: other-1.jpg"}}},
+			func(t *testing.T, _ any) {
+				if err := e2etest.CallMethod(w.Server.Addr, "media.get", object{"session": w.Caller.ID, "media_id": stray}, nil); err == nil {
+					t.Error("the file is still there")
+				}
+			}},
 		{"POST " + at + theirs + "/react", object{"emoji": "👍"}, object{"success": true, "message": "Reaction sent"}, func(t *testing.T, _ any) { w.AwaitReaction(t, w.Peer.Number, theirs, "👍") }},
 		{"POST " + at + theirs + "/react", object{"emoji": ""}, object{"message": "Reaction removed"}, func(t *testing.T, _ any) { w.AwaitReaction(t, w.Peer.Number, theirs, "") }},
 		{"POST " + at + theirs + "/star", object{"star": true}, object{"message": "Message starred"}, stored(theirs, object{"starred": true})},
