@@ -18,7 +18,7 @@ func TestContract(t *testing.T) {
 		Under: map[string]resttest.Values{"/groups/": {"jid": "15550100009@g.us", "action": "add"}, "/labels/": {"action": "add"}, "/webhooks/": {"id": "default"}},
 		Rules: resttest.Rules{
 			Literal: []string{"status", "success", "error"},
-			// Answers are a superset: status and success, what is in data also at top level, and the keys of the document and of its server.
+			// Answers are a superset: status and success, the members of data also at top level, and the keys of the document and of its server.
 			Extra: []string{
 				"status", "success", "message", "data", "*.colorHex", "*.sessionId", "*.createdAt", "*.updatedAt", "*._count", "*.config", "*.qr", "*.predefinedId",
 				"[].announce", "[].creation", "[].description", "[].inviteCode", "[].jid", "[].ownerJid", "[].restrict", "[].lastMessage", "[].webhooks",

@@ -27,7 +27,7 @@ const (
 type family struct {
 	form      form
 	admin     bool   // 403 of WhatsApp means that the account is no admin of the group
-	forbidden string // text of 403 for callers who may not use the session
+	forbidden string // text of 403 for callers without access to the session
 	missing   string // text of 404 for other things than the session; empty = the method's own
 	// offline is the text of calls to a session that is not connected, offlineStatus their status.
 	offline       string

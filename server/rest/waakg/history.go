@@ -63,7 +63,7 @@ type historyRow struct {
 	Sender    *author `json:"sender,omitempty" doc:"in groups: the member who sent it"`
 }
 
-// author is a member of a group who sent a message.
+// author is the sender of a message in a group.
 type author struct {
 	ID    string  `json:"id"`
 	Admin *string `json:"admin"`
@@ -93,7 +93,7 @@ type historyShown struct {
 	Data []historyRow `json:"data"`
 }
 
-// listHistory returns the last 100 messages of a chat, the oldest first, in groups with the members who sent them.
+// listHistory returns the last 100 messages of a chat, the oldest first, in groups with their senders.
 func listHistory(x *rest.Exchange, in *chatRequest) (*historyShown, error) {
 	var of history
 	if err := x.Read("message.list", rest.Params{"chat": in.Chat, "limit": 100}, &of); err != nil {

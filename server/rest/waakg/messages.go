@@ -138,7 +138,7 @@ func (list recipients) ToParam(field string) (any, error) {
 	return []string(list), nonEmpty(field, len(list), "At least one recipient is required")
 }
 
-// forwarded names the recipients who got nothing.
+// forwarded has the recipients without the message.
 type forwarded struct {
 	outcome
 	All []struct {

@@ -113,14 +113,14 @@ type config struct {
 	RejectCalls  bool `json:"rejectCalls" from:"/reject_calls"`
 }
 
-// listedSession is a session with what belongs to it.
+// listedSession is a session with its webhooks and counts.
 type listedSession struct {
 	sessionRow
 	Webhooks []webhookRow  `json:"webhooks" from:"/webhooks"`
 	Count    sessionCounts `json:"_count"`
 }
 
-// sessionCounts are numbers of what is stored for a session.
+// sessionCounts are the numbers of stored contacts, messages and groups of a session.
 type sessionCounts struct {
 	Contacts int `json:"contacts"`
 	Messages int `json:"messages"`
@@ -169,7 +169,7 @@ type (
 	}
 )
 
-// countStored counts what is stored for the session of the exchange. A session that another server runs, and that server does not answer for, has zeros.
+// countStored returns the counts of the session of the exchange. They are zeros if another server runs the session and does not answer.
 func countStored(x *rest.Exchange) (n sessionCounts, err error) {
 	var messages storedCounts
 	var contacts contactCount

@@ -70,7 +70,7 @@ type monitor struct {
 	} `json:"store"`
 }
 
-// showMonitor returns the connection of a session, and what is stored for it.
+// showMonitor returns the state of the connection of a session, and its counts.
 func showMonitor(x *rest.Exchange, _ *sessionRequest) (*enveloped[monitor], error) {
 	var now connection
 	var chats chatCount
