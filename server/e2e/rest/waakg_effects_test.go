@@ -121,12 +121,16 @@ func waakgMessages(t *testing.T, r *restRun) []waakgStep {
 			e2etest.CheckSame(t, "file", object{"type": "image", "sessionId": w.Caller.ID, "url": "/api/media/" + stray}, e2etest.ValueAt(answer, "data/files/name="+stray))
 		}},
 		{"GET /media/" + stray, nil, nil, nil},
-		{"DELETE /media", object{"filenames": []string{stray, stray, "a..b", "other-1.jpg"}}, object{"data": object{"deleted": 1, "failed": 3, "errors": []string{"Not found: " + stray, "Invalid filename: a..b", "Forbidden: other-1.jpg"}}},
+		{
+			"DELETE /media",
+			object{"filenames": []string{stray, stray, "a..b", "other-1.jpg"}},
+			object{"data": object{"deleted": 1, "failed": 3, "errors": []string{"Not found: " + stray, "Invalid filename: a..b", "Forbidden: other-1.jpg"}}},
 			func(t *testing.T, _ any) {
 				if err := e2etest.CallMethod(w.Server.Addr, "media.get", object{"session": w.Caller.ID, "media_id": stray}, nil); err == nil {
 					t.Error("the file is still there")
 				}
-			}},
+			},
+		},
 		{"POST " + at + theirs + "/react", object{"emoji": "👍"}, object{"success": true, "message": "Reaction sent"}, func(t *testing.T, _ any) { w.AwaitReaction(t, w.Peer.Number, theirs, "👍") }},
 		{"POST " + at + theirs + "/react", object{"emoji": ""}, object{"message": "Reaction removed"}, func(t *testing.T, _ any) { w.AwaitReaction(t, w.Peer.Number, theirs, "") }},
 		{"POST " + at + theirs + "/star", object{"star": true}, object{"message": "Message starred"}, stored(theirs, object{"starred": true})},
@@ -134,8 +138,12 @@ func waakgMessages(t *testing.T, r *restRun) []waakgStep {
 		{"PATCH " + at + edited, object{"text": "new text"}, object{"status": true}, func(t *testing.T, _ any) {
 			w.awaitOnPhone(t, w.Peer.Number, "", object{"target": object{"action": "edit", "message_id": edited}})
 		}},
-		{"POST /messages/{s}/forward", object{"fromJid": w.Peer.JID(), "messageId": theirs, "toJids": []string{w.Peer.JID()}}, object{"message": "Message forwarded to 1 recipient(s)"},
-			r.onPeer("text", object{"text": "lanterns lit", "forwarded": true})},
+		{
+			"POST /messages/{s}/forward",
+			object{"fromJid": w.Peer.JID(), "messageId": theirs, "toJids": []string{w.Peer.JID()}},
+			object{"message": "Message forwarded to 1 recipient(s)"},
+			r.onPeer("text", object{"text": "lanterns lit", "forwarded": true}),
+		},
 		{"DELETE " + at + mine, nil, object{"message": "Message deleted for everyone"}, func(t *testing.T, _ any) {
 			w.awaitOnPhone(t, w.Peer.Number, "", object{"target": object{"action": "revoke", "message_id": mine}})
 		}},
@@ -234,19 +242,27 @@ func waakgGroups(t *testing.T, r *restRun) []waakgStep {
 		return waakgStep{"PUT " + at + "settings", object{"setting": name}, object{"success": true, "setting": name, "message": "Group setting '" + name + "' updated successfully"}, member(want)}
 	}
 	return []waakgStep{
-		{"POST /groups/{s}/create", object{"subject": "Dock", "participants": []string{w.Peer.JID()}}, object{"success": true, "group": object{"subject": "Dock"}, "data": object{"group": object{"size": 2}}},
+		{
+			"POST /groups/{s}/create",
+			object{"subject": "Dock", "participants": []string{w.Peer.JID()}},
+			object{"success": true, "group": object{"subject": "Dock"}, "data": object{"group": object{"size": 2}}},
 			func(t *testing.T, answer any) {
 				e2etest.CheckSame(t, "as a member sees it", object{"name": "Dock"}, w.groupAs(t, w.Peer, e2etest.TextOf(e2etest.ValueAt(answer, "group/id"))))
-			}},
+			},
+		},
 		{"PUT " + at + "subject", object{"subject": "Quay"}, object{"success": true, "subject": "Quay"}, member(object{"name": "Quay"})},
 		{"PUT /groups/" + group + "/subject", object{"sessionId": w.Caller.ID, "subject": "Wharf"}, object{"subject": "Wharf"}, member(object{"name": "Wharf"})},
 		{"PUT " + at + "description", object{"description": "Tides"}, object{"description": "Tides"}, member(object{"description": "Tides"})},
 		{"PUT " + at + "description", object{}, object{"description": nil, "message": "Group description removed"}, member(object{"description": nil})},
 		{"PUT " + at + "members", object{"action": "add", "participants": []string{jid}}, object{"message": "Successfully added participants", "result": []object{{"status": "200", "jid": jid}}}, members(group, 3)},
-		{"PUT " + at + "members", object{"action": "promote", "participants": []string{jid}}, object{"message": "Successfully promoteed participants"},
+		{
+			"PUT " + at + "members",
+			object{"action": "promote", "participants": []string{jid}},
+			object{"message": "Successfully promoteed participants"},
 			func(t *testing.T, _ any) {
 				e2etest.CheckSame(t, "admin", true, e2etest.ValueAt(w.groupAs(t, w.Peer, group), "participants/contact="+jid+"/is_admin"))
-			}},
+			},
+		},
 		{"PUT " + at + "members", object{"action": "remove", "participants": []string{jid}}, object{"message": "Successfully removeed participants"}, members(group, 2)},
 		setting("announcement", object{"announce": true}), setting("not_announcement", object{"announce": false}), setting("locked", object{"locked": true}), setting("unlocked", object{"locked": false}),
 		{"PUT " + at + "ephemeral", object{"expiration": 86400}, object{"expiration": 86400, "expirationLabel": "1 day", "message": "Disappearing messages enabled"}, member(object{"disappearing_seconds": 86400})},
