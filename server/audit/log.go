@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -54,6 +55,9 @@ const (
 	// flushTimeout bounds the last flush beyond the caller's context.
 	flushTimeout = 5 * time.Second
 )
+
+// errBehind is the cause for entries that find no room.
+var errBehind = errors.New("the database is behind")
 
 type entry struct {
 	servermethods.AuditEntry
@@ -108,13 +112,25 @@ func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Log, error) {
 	return l, nil
 }
 
-// Close stores the waiting entries and ends the log.
+// Close stores the waiting entries and ends the log. Entries that the database does not take go to the server's log.
 func (l *Log) Close(ctx context.Context) error {
 	l.stop()
 	l.done.Wait()
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
-	return l.storeWaiting(ctx)
+	if err := l.storeWaiting(ctx); err != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for i := range l.waiting {
+			l.logUnstored(&l.waiting[i], err)
+		}
+	}
+	return nil
+}
+
+// logUnstored writes an entry that could not be stored to the server's log.
+func (l *Log) logUnstored(e *entry, cause error) {
+	l.cfg.Log.Warn("an entry of the audit log was not stored", "method", e.Method, "caller", e.Caller, "account", e.account, "request_id", e.RequestID, "code", e.Code, "error", cause)
 }
 
 // Record adds the entry of a call. While MaxWaiting entries are not stored yet it waits a second at most; then the entry goes to the server's log only.
@@ -134,7 +150,7 @@ func (l *Log) Record(ctx context.Context, c rpc.ChangedCall) {
 		}
 	}
 	if !l.takeRoom(ctx) {
-		l.cfg.Log.Warn("the audit log is behind", "method", c.Method, "caller", e.Caller, "request_id", c.RequestID, "code", e.Code)
+		l.logUnstored(&e, errBehind)
 		return
 	}
 	l.mu.Lock()
