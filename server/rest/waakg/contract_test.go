@@ -12,7 +12,7 @@ func TestContract(t *testing.T) {
 	check := contract.Contract{
 		Dialect: waakg.New(), Header: "X-Api-Key", AdminHeader: "X-Api-Key",
 		Values: resttest.Values{
-			"sessionId": "s1", "id": "s1", "jid": "15550100009@s.whatsapp.net", "action": "start", "filename": "s1-3EB0.jpg", "labelId": "1", "messageId": "3EB0", "q": "invoice",
+			"sessionId": "s1", "id": "s1", "jid": "15550100009@s.whatsapp.net", "action": "start", "filename": "s1-3EB0.jpg", "labelId": "1", "replyId": "01J0000000000000000000000A", "messageId": "3EB0", "q": "invoice",
 			"participants": []string{"15550100002@s.whatsapp.net"}, "file": "data:image/jpeg;base64,/9j/",
 		},
 		Under: map[string]resttest.Values{"/groups/": {"jid": "15550100009@g.us", "action": "add"}, "/labels/": {"action": "add"}, "/webhooks/": {"id": "default"}},

@@ -57,6 +57,7 @@ const (
 	familyDelete   = "deletion of sessions"
 	familyAction   = "action"
 	familyStatus   = "status"
+	familyRule     = "auto-reply"
 )
 
 const noAccess = "Forbidden - Cannot access this session"
@@ -82,6 +83,7 @@ var families = map[string]family{
 	familyDelete:   {forbidden: "Forbidden - Cannot delete this session"},
 	familyAction:   {form: formError},
 	familyStatus:   {form: formDetails},
+	familyRule:     {missing: "Rule not found"},
 }
 
 func familyOf(route *rest.Route) family {
