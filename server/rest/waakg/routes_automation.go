@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/waystation/waystation/server/rest"
@@ -30,22 +29,6 @@ func automationRoutes() []rest.Route {
 		rest.Pass[sessionRequest, outcome]("DELETE", "/autoreplies/{sessionId}", "automation.deleteAllAutoReplies",
 			of("Autoreplies deleted", "Internal Server Error", rest.IgnoresBody(), rest.With(rest.Params{"confirm": true}))...),
 	}
-}
-
-// upperWord is a word of a method, which the document writes in capitals.
-type upperWord string
-
-// ToParam implements rest.Converter.
-func (w upperWord) ToParam(string) (any, error) { return strings.ToLower(string(w)), nil }
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (w *upperWord) UnmarshalJSON(raw []byte) error {
-	var native string
-	if err := json.Unmarshal(raw, &native); err != nil {
-		return fmt.Errorf("waakg: word: %w", err)
-	}
-	*w = upperWord(strings.ToUpper(native))
-	return nil
 }
 
 // milliseconds are seconds among params.
