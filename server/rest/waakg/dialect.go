@@ -22,7 +22,7 @@ func New() *rest.Dialect {
 		Admits:      admitsCaller,
 		Routes: slices.Concat(
 			sessionRoutes(), groupRoutes(), chatRoutes(), contactRoutes(), labelRoutes(), messageRoutes(), sendRoutes(), profileRoutes(), statusRoutes(), webhookRoutes(),
-			mediaRoutes(), systemRoutes(), serverRoutes(), automationRoutes(),
+			mediaRoutes(), systemRoutes(), serverRoutes(), automationRoutes(), scheduleRoutes(),
 		),
 		Success: liftData, Fail: failReply, Missing: rest.NotFoundPage, Shape: describeShape,
 	}
