@@ -66,8 +66,11 @@ func (r *restRun) valuesOf(o *resttest.Operation, act restAct) resttest.Values {
 	}
 	values := resttest.Values{}
 	for _, p := range o.Params {
-		if p.In == "path" && (p.Path == "session_id" || p.Path == "sessionId") {
+		switch {
+		case p.In == "path" && (p.Path == "session_id" || p.Path == "sessionId"):
 			values[p.Path] = r.w.Caller.ID
+		case p.In == "path" && p.Example == nil:
+			values[p.Path] = "none"
 		}
 	}
 	return values

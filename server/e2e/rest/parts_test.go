@@ -43,6 +43,11 @@ func TestPartlyServedDocuments(t *testing.T) {
 		"broken JSON":          {"X-Api-Key", "POST /client/pinChat/" + s.ID, "application/json", `{`, 400, "<pre>Error"},
 		"subject":              {"X-Api-Key", "PUT /api/groups/" + s.ID + "/" + group + "/subject", "application/json", `{"subject":"Pier"}`, 200, `"subject":"Pier"`},
 		"subject by body":      {"X-Api-Key", "PUT /waakg/api/groups/" + group + "/subject", "application/json", `{"sessionId":"` + s.ID + `","subject":"Pier"}`, 200, `"subject":"Pier"`},
+		"schedule":             {"X-Api-Key", "POST /api/scheduler/" + s.ID, "application/json", `{"jid":"` + w.Peer.Number + `@s.whatsapp.net","content":"Reminder","sendAt":"2099-01-15T08:00:00"}`, 200, `"content":"Reminder","mediaUrl":null,"mediaType":null,"sendAt":"2099-01-15T08:00:00.000Z","status":"PENDING"`},
+		"schedule by body":     {"X-Api-Key", "POST /api/scheduler", "application/json", `{"sessionId":"` + s.ID + `","jid":"` + w.Peer.Number + `@s.whatsapp.net","content":"Second","sendAt":"2099-01-15"}`, 200, `"sendAt":"2099-01-15T00:00:00.000Z"`},
+		"no schedule":          {"X-Api-Key", "DELETE /api/scheduler/" + s.ID + "/none", "", "", 404, "Message not found"},
+		"broadcast":            {"X-Api-Key", "POST /api/messages/" + s.ID + "/broadcast", "application/json", `{"recipients":["` + w.Peer.Number + `@s.whatsapp.net"],"message":"Sale"}`, 200, `"total":1`},
+		"repeated":             {"X-Api-Key", "POST /api/messages/" + s.ID + "/" + w.Peer.Number + "@s.whatsapp.net/spam", "application/json", `{"message":"Again"}`, 403, "does not permit"},
 		"long subject":         {"X-Api-Key", "PUT /api/groups/" + group + "/subject", "application/json", `{"sessionId":"` + s.ID + `","subject":"` + strings.Repeat("x", 101) + `"}`, 400, `{"error":"Subject must be`},
 		"no group":             {"X-Api-Key", "PUT /api/groups/" + s.ID + "/nobody/subject", "application/json", `{"subject":"Pier"}`, 400, `"field":"jid"`},
 		"picture":              {"X-Api-Key", "PUT /api/groups/" + s.ID + "/" + group + "/picture", "multipart/form-data; boundary=x", png, 200, "picture updated"},
@@ -87,6 +92,14 @@ func TestPartlyServedDocuments(t *testing.T) {
 	found, _ := w.Call(t, s, "group.get", object{"group": w.Group, "include_picture": true})["group"].(map[string]any)
 	if found["name"] != "Pier" || found["picture_url"] == nil {
 		t.Errorf("group %v", found)
+	}
+	schedules, _ := w.Call(t, s, "schedule.list", object{"status": "pending"})["schedules"].([]any)
+	if len(schedules) != 2 {
+		t.Errorf("schedules %v", schedules)
+	}
+	jobs, _ := w.Call(t, s, "job.list", object{})["jobs"].([]any)
+	if len(jobs) != 1 {
+		t.Errorf("jobs %v", jobs)
 	}
 	profile := w.Call(t, s, "profile.get", object{})
 	if text, _ := json.Marshal(profile); !strings.Contains(string(text), "sailing") {

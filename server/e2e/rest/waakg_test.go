@@ -87,6 +87,8 @@ func (w *restWorld) waakgValues(t *testing.T, o *resttest.Operation) resttest.Va
 		values["action"] = "add"
 	case strings.HasPrefix(o.Path, "/webhooks/"):
 		values["id"] = "none"
+	case strings.HasPrefix(o.Path, "/scheduler"):
+		values["scheduleId"], values["content"], values["sendAt"], values["mediaUrl"] = "none", "Reminder", "2099-01-01T09:00:00", "https://files.example.com/image.jpg"
 	case strings.HasPrefix(o.Path, "/status/"):
 		values["mentions"] = resttest.Absent
 	}

@@ -48,20 +48,40 @@ type schedulePath struct {
 
 // scheduledMessage are the fields of a scheduled message that are not required.
 type scheduledMessage struct {
-	MediaURL  *string `rest:"mediaUrl" doc:"address of a file, whose caption the text is"`
-	MediaType *string `rest:"mediaType" enum:"image|video|document" doc:"what the file is sent as; default by its type"`
+	MediaURL  *string     `rest:"mediaUrl,param=/content/media/url" max:"2048" doc:"address of a file, whose caption the text is"`
+	MediaType *kindOfFile `rest:"mediaType,param=/content/type" doc:"what the file is sent as: image, video or document; default by its type"`
 }
 
-// addContent sets the content object and the time.
-func (m *scheduledMessage) addContent(p rest.Params, text, at string) error {
-	content := rest.Params{"type": "text", "text": text}
-	if m.MediaURL != nil && *m.MediaURL != "" {
-		content = rest.Params{"type": "file", "caption": text, "media": rest.Params{"url": *m.MediaURL}}
-		if m.MediaType != nil && *m.MediaType != "" {
-			content["type"] = *m.MediaType
+// kindOfFile is what a file is sent as.
+type kindOfFile string
+
+// ToParam implements rest.Converter.
+func (k kindOfFile) ToParam(field string) (any, error) {
+	switch k {
+	case "":
+		return nil, nil
+	case "image", "video", "document":
+		return string(k), nil
+	}
+	return nil, rest.Bad(field, "", "must be one of image, video, document")
+}
+
+// addContent completes the content object and sets the time.
+func (m *scheduledMessage) addContent(p rest.Params, at string) error {
+	content, ok := p["content"].(rest.Params)
+	if !ok {
+		return rest.Missing("content", "")
+	}
+	if m.MediaURL == nil || *m.MediaURL == "" {
+		p["content"] = rest.Params{"type": kindOfText, "text": content["text"]}
+	} else {
+		content["caption"] = content["text"]
+		delete(content, "text")
+		if content["type"] == nil {
+			content["type"] = kindOfAnyFile
 		}
 	}
-	p["content"] = content
+	delete(p, "send_at")
 	return addTime(p, at)
 }
 
@@ -90,44 +110,41 @@ func addTime(p rest.Params, at string) error {
 type scheduleRequest struct {
 	sessionRequest
 	JID     string `rest:"jid,required,param=/to" bad:"Missing required fields" doc:"JID of the chat"`
-	Content string `rest:"content,required,param=/content/text" bad:"Missing required fields" doc:"text"`
+	Content string `rest:"content,required,param=/content/text" max:"65536" bad:"Missing required fields" doc:"text"`
 	SendAt  string `rest:"sendAt,required,param=/send_at" bad:"Missing required fields" doc:"when; without an offset in the time zone of the server's settings"`
 	scheduledMessage
 }
 
 // CompleteParams implements rest.Completer.
 func (in *scheduleRequest) CompleteParams(p rest.Params) error {
-	delete(p, "send_at")
-	return in.addContent(p, in.Content, in.SendAt)
+	return in.addContent(p, in.SendAt)
 }
 
 // bodyScheduleRequest has the session in the body.
 type bodyScheduleRequest struct {
 	Session string `rest:"sessionId,required,param=/session" bad:"Missing required fields" doc:"id of the session"`
 	JID     string `rest:"jid,required,param=/to" bad:"Missing required fields" doc:"JID of the chat"`
-	Content string `rest:"content,required,param=/content/text" bad:"Missing required fields" doc:"text"`
+	Content string `rest:"content,required,param=/content/text" max:"65536" bad:"Missing required fields" doc:"text"`
 	SendAt  string `rest:"sendAt,required,param=/send_at" bad:"Missing required fields" doc:"when; without an offset in the time zone of the server's settings"`
 	scheduledMessage
 }
 
 // CompleteParams implements rest.Completer.
 func (in *bodyScheduleRequest) CompleteParams(p rest.Params) error {
-	delete(p, "send_at")
-	return in.addContent(p, in.Content, in.SendAt)
+	return in.addContent(p, in.SendAt)
 }
 
 type scheduleUpdate struct {
 	schedulePath
 	JID     string `rest:"jid,required,param=/to" bad:"JID, content, and sendAt are required" doc:"JID of the chat"`
-	Content string `rest:"content,required,param=/content/text" bad:"JID, content, and sendAt are required" doc:"text"`
+	Content string `rest:"content,required,param=/content/text" max:"65536" bad:"JID, content, and sendAt are required" doc:"text"`
 	SendAt  string `rest:"sendAt,required,param=/send_at" bad:"JID, content, and sendAt are required" doc:"when; without an offset in the time zone of the server's settings"`
 	scheduledMessage
 }
 
 // CompleteParams implements rest.Completer.
 func (in *scheduleUpdate) CompleteParams(p rest.Params) error {
-	delete(p, "send_at")
-	return in.addContent(p, in.Content, in.SendAt)
+	return in.addContent(p, in.SendAt)
 }
 
 // scheduleRow is a scheduled message.
@@ -240,10 +257,10 @@ const (
 
 type repeatRequest struct {
 	sessionRequest
-	JID     string  `rest:"jid,path,param=/to" doc:"JID of the chat"`
-	Message string  `rest:"message,required,param=/content/text" bad:"message is required" doc:"text"`
-	Count   *int    `rest:"count,param=/count" doc:"how often, at most and by default 10"`
-	Delay   float64 `rest:"delay,param=/delay_seconds" doc:"pause between two messages in milliseconds, at least and by default 2000"`
+	JID     string     `rest:"jid,path,param=/to" doc:"JID of the chat"`
+	Message string     `rest:"message,required,param=/content/text" bad:"message is required" doc:"text"`
+	Count   *int       `rest:"count,param=/count" doc:"how often, at most and by default 10"`
+	Delay   repeatWait `rest:"delay,param=/delay_seconds" doc:"pause between two messages in milliseconds, at least and by default 2000"`
 }
 
 // CompleteParams implements rest.Completer.
@@ -253,9 +270,17 @@ func (in *repeatRequest) CompleteParams(p rest.Params) error {
 		*in.Count = mostRepeats
 	}
 	*in.Count = min(*in.Count, mostRepeats)
-	p["count"], p["delay_seconds"] = *in.Count, max(in.Delay, leastRepeatWait)/1000
-	return nil
+	p["count"] = *in.Count
+	var err error
+	p["delay_seconds"], err = in.Delay.ToParam("")
+	return err
 }
+
+// repeatWait is a pause in milliseconds that methods have in seconds.
+type repeatWait int
+
+// ToParam implements rest.Converter.
+func (w repeatWait) ToParam(string) (any, error) { return float64(max(w, leastRepeatWait)) / 1000, nil }
 
 type repeatStarted struct {
 	outcome
