@@ -137,7 +137,7 @@ func (s *Service) tryStep(ctx context.Context) (next time.Time, err error) {
 		s.setWaiting("", time.Time{})
 		return expire, err
 	}
-	if _, err := s.conn.Live(); err != nil {
+	if !s.isConnected() {
 		s.setWaiting(waitsForConnection, time.Time{})
 		return expire, nil
 	}
@@ -158,6 +158,11 @@ func (s *Service) tryStep(ctx context.Context) (next time.Time, err error) {
 		err = s.sendEntry(ctx, e)
 	}
 	return now, err
+}
+
+func (s *Service) isConnected() bool {
+	_, err := s.conn.Live()
+	return err == nil
 }
 
 // explainWait sets what delays the next entry: the governor if it permits nothing before the entry is due.
