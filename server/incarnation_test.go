@@ -130,6 +130,9 @@ func testPurgeLeavesNoMention(t *testing.T, args ...string) {
 			params["_meta"] = object{"idempotency_key": fmt.Sprint("key of ", number, len(params))}
 			s.call(method, params)
 		}
+		hello := object{"type": "text", "text": "oldcanary"}
+		s.call("schedule.create", object{"session": session, "to": oldPeer, "content": hello, "send_at": "2099-01-01T00:00:00Z"})
+		s.call("message.sendBulk", object{"session": session, "recipients": []string{oldPeer}, "content": hello})
 		account := s.newAccount(fmt.Sprintf("staff%d", i), "STAFF")
 		s.call("session.grantAccess", object{"session": session, "email": account.email})
 		s.call("account.createApiKey", object{"account_id": account.id, "name": "limited", "session_ids": []string{session}})
