@@ -228,12 +228,6 @@ func (s *stateOfSend) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// milliseconds is a pause that methods have in seconds.
-type milliseconds float64
-
-// ToParam implements rest.Converter.
-func (m milliseconds) ToParam(string) (any, error) { return float64(m) / 1000, nil }
-
 type broadcastRequest struct {
 	sessionRequest
 	Recipients []string     `rest:"recipients,required,param=/recipients" doc:"JIDs of the chats"`
