@@ -74,6 +74,7 @@ var exampleParams = map[string]string{
 	"sandbox.send":                    `{"account":"15550100002","to":"15550100001","content":{"type":"text","text":"Hello"}}`,
 	"sandbox.setNewsletterPicture":    `{"account":"15550100002","newsletter":"120363000000000002@newsletter"}`,
 	"sandbox.setRestrictionRule":      `{"account":"15550100001","unregistered_sends":3,"seconds":86400}`,
+	"notification.create":             `{"title":"Maintenance","message":"The server restarts at noon.","everyone":true}`,
 	"newsletter.get":                  `{"invite":"https://whatsapp.com/channel/0029Va4K0PZ5a245NkngBA2M"}`,
 	"newsletter.follow":               `{"newsletter":"120363000000000002@newsletter"}`,
 	"newsletter.unfollow":             `{"newsletter":"120363000000000002@newsletter"}`,
