@@ -19,7 +19,7 @@ import (
 func (a *app) openDialects(context.Context) (err error) {
 	a.rates = rpc.NewRates(a.cfg.CallsPerSecond, a.cfg.CallBurst)
 	a.shim, err = rest.New(a.registry, a.tokens, rest.Config{
-		Admit: a.rates.Admit, DialectOf: a.dialectOf, Tickets: a.watchers, EventSockets: a.events, Heartbeat: a.cfg.StreamHeartbeat, QueryTokens: a.cfg.AllowQueryTokens,
+		Admit: a.rates.Admit, DialectOf: a.dialectOf, Tickets: a.watchers, EventSockets: a.events, Heartbeat: a.cfg.StreamHeartbeat, QueryTokens: a.cfg.AllowQueryTokens, PublicURL: a.cfg.PublicURL,
 		MaxBody: int64(a.cfg.MaxRESTBody), MaxFileBody: int64(a.cfg.MaxRESTFileBody), BodiesMemory: int64(a.cfg.RESTBodiesMemory),
 		BodyMinRate: int64(a.cfg.BodyMinRate), BodyGrace: a.cfg.BodyGrace, BodyWait: a.cfg.RESTBodyWait,
 		Log: a.log.With("part", "rest"),

@@ -65,6 +65,7 @@ var reasonMeanings = map[string]struct {
 	"send_governor":         {rpc.CodeRateLimited, "The session's send governor permits no message at present; `details.retry_at` has the time of a retry. See [automation](../automation.md#pace)."},
 	"reachout_timelock":     {rpc.CodeWhatsApp, "WhatsApp forbids the account to write to new contacts until `details.retry_at`. See [concepts](../concepts.md#messages-to-new-contacts-and-history)."},
 	"effect_not_permitted":  {rpc.CodeForbidden, "The API key does not permit calls of this effect (read, write or admin)."},
+	"account_not_found":     {rpc.CodeNotFound, "There is no such account."},
 	"no_account":            {rpc.CodeForbidden, "The method acts for an account, and the credential is that of none."},
 	"login_needed":          {rpc.CodeForbidden, "API keys are managed after a log-in, not with an API key."},
 	"registration_disabled": {rpc.CodeForbidden, "People may not create accounts for themselves (`-registration`), or there is no first account yet."},

@@ -38,6 +38,9 @@ var docPages = map[string]docPage{
 	"docs/architecture.md":    {notRun: 1},
 	"docs/automation.md":      {wants: []string{`"auto_reply_id":"`}},
 	"docs/benchmarks.md":      {notRun: 1},
+	"docs/accounts.md": {wants: []string{
+		`"role":"SUPERADMIN"`, `"access_id":"`, `"email":"staff@example.com"`, `"state":"created"`, `"effects":["read"]`, `"logged_out":true`,
+	}},
 	"docs/delivery.md": {env: redisURL, wants: []string{
 		`"stream":"shop:{event_type}"`, `"ok":true`, `"published_count":`, `"replayed_count":0`, `"skip_global":["amqp","redis"]`, `"result":{"transport":"redis"}`,
 	}},

@@ -25,9 +25,13 @@ func scanAccount(row dbutil.Scannable) (a accountmethods.Account, err error) {
 func (s *Store) find(ctx context.Context, where string, value any) (accountmethods.Account, error) {
 	a, err := scanAccount(s.db.QueryRow(ctx, selectAccounts+where, value))
 	if errors.Is(err, sql.ErrNoRows) {
-		return a, rpc.NotFound("there is no such account")
+		return a, errNoAccount()
 	}
 	return a, storeError(err)
+}
+
+func errNoAccount() error {
+	return &rpc.Error{Code: rpc.CodeNotFound, Reason: "account_not_found", Message: "there is no such account"}
 }
 
 // emailKey is the form under which addresses are compared.

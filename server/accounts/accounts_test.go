@@ -131,8 +131,8 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("listed %+v, %v", list, err)
 		}
 		_, err = s.Update(t.Context(), "nobody", accountmethods.Change{Name: &name})
-		wantReason(t, err, rpc.CodeNotFound, "")
-		wantReason(t, s.Delete(t.Context(), "nobody", ""), rpc.CodeNotFound, "")
+		wantReason(t, err, rpc.CodeNotFound, "account_not_found")
+		wantReason(t, s.Delete(t.Context(), "nobody", ""), rpc.CodeNotFound, "account_not_found")
 	})
 }
 
@@ -341,6 +341,20 @@ func TestFailedLogInsAreThrottled(t *testing.T) {
 		fail(from(20), "nobody@example.com", rpc.CodeRateLimited)
 		if _, _, _, err := s.LogIn(from(2), "bert@example.com", testPassword); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+func TestRegistrationsAreThrottled(t *testing.T) {
+	onEach(t, func(t *testing.T, open func(Config) *Store) {
+		s := open(Config{WrongPasswords: 1})
+		ctx := address.With(t.Context(), "192.0.2.1")
+		for i, code := range []int{0, rpc.CodeRateLimited} {
+			_, err := s.Register(ctx, accountmethods.NewAccount{Name: "x", Email: fmt.Sprintf("x%d@example.com", i), Password: testPassword})
+			var problem *rpc.Error
+			if errors.As(err, &problem); code == 0 && err != nil || code != 0 && (problem == nil || problem.Code != code) {
+				t.Errorf("registration %d: %v", i, err)
+			}
 		}
 	})
 }

@@ -28,6 +28,16 @@ func (s *Store) throttled(keys []string) error {
 	return nil
 }
 
+// Register is Create for registrations by people. One address may do so as often in a minute as log-ins may fail.
+func (s *Store) Register(ctx context.Context, a accountmethods.NewAccount) (accountmethods.Account, error) {
+	if from := address.From(ctx); from != "" {
+		if problem := s.wrong.Admit("registration:" + from); problem != nil {
+			return accountmethods.Account{}, rpc.RateLimited("too many accounts were created from this address", problem.RetryAfter)
+		}
+	}
+	return s.Create(ctx, a)
+}
+
 // LogIn checks a password and creates a log-in. Its time and its error are the same for an unknown address and a wrong password.
 func (s *Store) LogIn(ctx context.Context, email, password string) (token string, login accountmethods.Login, account accountmethods.Account, err error) {
 	keys := []string{"email:" + hashOf(emailKey(email))}

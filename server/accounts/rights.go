@@ -237,7 +237,7 @@ func (s *Store) Grant(ctx context.Context, session, account string) (accountmeth
 	}
 	list, err := s.grants(ctx, `WHERE g.session=$1 AND g.account=$2`, session, account)
 	if err != nil || len(list) == 0 {
-		return accountmethods.Grant{}, errors.Join(err, rpc.NotFound("there is no such account"))
+		return accountmethods.Grant{}, errors.Join(err, errNoAccount())
 	}
 	return list[0], nil
 }

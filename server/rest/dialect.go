@@ -57,6 +57,9 @@ type Credential struct {
 	Ticket bool
 	// Query marks tokens in addresses, which end up in logs and histories: they count only if the operator allows them.
 	Query bool
+	// Cookie marks tokens in cookies, which browsers send by themselves: for requests that change something they count only if a page of this server
+	// sends them.
+	Cookie bool
 }
 
 // HeaderToken is a token that is the whole value of a header field.
@@ -80,6 +83,18 @@ func QueryToken(name string) Credential {
 	return Credential{Name: name, In: "query", Query: true, Token: func(r *http.Request) string { return r.URL.Query().Get(name) }}
 }
 
+// CookieToken is a token in a cookie, under the first of several names that the request has.
+func CookieToken(names ...string) Credential {
+	return Credential{Name: names[0], In: "cookie", Cookie: true, Token: func(r *http.Request) string {
+		for _, name := range names {
+			if c, err := r.Cookie(name); err == nil && c.Value != "" {
+				return c.Value
+			}
+		}
+		return ""
+	}}
+}
+
 // Route is one operation of a document. Make it with Row.
 type Route struct {
 	// Method and Path are those of the document; parameters of the path are in braces.
@@ -100,6 +115,7 @@ type Route struct {
 
 type options struct {
 	public    bool
+	knows     bool
 	bodyless  bool
 	large     bool
 	form      bool
@@ -118,6 +134,9 @@ func Family(name string) Option { return func(o *options) { o.family = name } }
 
 // Public lets a route be called without a credential.
 func Public() Option { return func(o *options) { o.public = true } }
+
+// KnowsCaller is Public for operations that depend on the caller: Exchange.Principal is set if the request has a valid credential.
+func KnowsCaller() Option { return func(o *options) { o.public, o.knows = true, true } }
 
 // IgnoresBody leaves the body unread, for documented operations without a body.
 func IgnoresBody() Option { return func(o *options) { o.bodyless = true } }

@@ -76,6 +76,11 @@ func retryAfter(d time.Duration) string {
 }
 
 func (s *Shim) runRoute(w http.ResponseWriter, x *Exchange, route *Route) (any, error) {
+	if route.opts.knows {
+		if who, problem := s.authenticate(x); problem == nil {
+			x.Principal = who
+		}
+	}
 	if !route.opts.public {
 		who, problem := s.authenticate(x)
 		if problem != nil {
@@ -122,6 +127,9 @@ func (s *Shim) authenticate(x *Exchange) (rpc.Principal, *rpc.Error) {
 		}
 		if refused = c.Query && !s.cfg.QueryTokens; refused {
 			continue
+		}
+		if c.Cookie && !x.IsSafe() && !x.IsSameOrigin() {
+			return rpc.Principal{}, rpc.Forbidden("a log-in by cookie permits changes to pages of this server only")
 		}
 		token, ticket = found, c.Ticket
 		break

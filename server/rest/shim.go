@@ -58,6 +58,8 @@ type Config struct {
 	EventSockets EventSockets
 	// Heartbeat is how often streams say that they are alive.
 	Heartbeat time.Duration
+	// PublicURL is the address under which clients reach the server; "" = the Host of each request.
+	PublicURL string
 	// QueryTokens lets tokens come in the query.
 	QueryTokens bool
 	// MaxBody bounds bodies, MaxFileBody those of operations that take files, in bytes.

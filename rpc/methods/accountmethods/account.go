@@ -167,7 +167,7 @@ func (d Deps) registerAccount(ctx context.Context, _ *rpc.Call, p *registerParam
 	if err != nil {
 		return accountResult{}, err
 	}
-	a, err := d.Store.Create(ctx, NewAccount{Name: p.Name, Email: p.Email, Password: p.Password, Role: Owner})
+	a, err := d.Store.Register(ctx, NewAccount{Name: p.Name, Email: p.Email, Password: p.Password, Role: Owner})
 	return accountResult{shapeAccount(a)}, err
 }
 

@@ -70,6 +70,8 @@ type Grant struct {
 // Store keeps accounts. Its errors for callers are *rpc.Error.
 type Store interface {
 	Create(ctx context.Context, a NewAccount) (Account, error)
+	// Register is Create for people who create their own account; one address may do so a few times in a minute.
+	Register(ctx context.Context, a NewAccount) (Account, error)
 	// CountAccounts returns the number of accounts.
 	CountAccounts(ctx context.Context) (int, error)
 	Account(ctx context.Context, id string) (Account, error)

@@ -18,11 +18,11 @@ func New() *rest.Dialect {
 		Name: Name, Title: "WA-AKG API, served by Waystation", Version: "1",
 		Mounts:      []string{"/api", "/" + Name + "/api"},
 		Accounts:    true,
-		Credentials: []rest.Credential{rest.HeaderToken("X-API-Key")},
+		Credentials: []rest.Credential{rest.HeaderToken("X-API-Key"), loginCookie()},
 		Admits:      admitsCaller,
 		Routes: slices.Concat(
 			sessionRoutes(), groupRoutes(), chatRoutes(), contactRoutes(), labelRoutes(), messageRoutes(), sendRoutes(), profileRoutes(), statusRoutes(), webhookRoutes(),
-			mediaRoutes(), systemRoutes(), serverRoutes(), automationRoutes(), scheduleRoutes(),
+			mediaRoutes(), systemRoutes(), serverRoutes(), automationRoutes(), scheduleRoutes(), accountRoutes(), loginRoutes(),
 		),
 		Success: liftData, Fail: failReply, Missing: rest.NotFoundPage, Shape: describeShape,
 	}

@@ -58,6 +58,7 @@ const (
 	familyAction   = "action"
 	familyStatus   = "status"
 	familyRule     = "auto-reply"
+	familyAccess   = "access"
 )
 
 const noAccess = "Forbidden - Cannot access this session"
@@ -84,6 +85,7 @@ var families = map[string]family{
 	familyAction:   {form: formError},
 	familyStatus:   {form: formDetails},
 	familyRule:     {missing: "Rule not found"},
+	familyAccess:   {form: formMessage, forbidden: onlyOwner},
 }
 
 func familyOf(route *rest.Route) family {
