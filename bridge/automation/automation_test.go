@@ -237,9 +237,12 @@ func TestAccess(t *testing.T) {
 		allowed, blocked []string
 		answered         bool
 	}{
-		{AccessAll, nil, adas, true}, {AccessOwner, adas, nil, false},
-		{AccessSpecific, adas, nil, true}, {AccessSpecific, bobs, nil, false},
-		{AccessBlacklist, nil, adas, false}, {AccessBlacklist, nil, bobs, true},
+		{AccessAll, nil, adas, true},
+		{AccessOwner, adas, nil, false},
+		{AccessSpecific, adas, nil, true},
+		{AccessSpecific, bobs, nil, false},
+		{AccessBlacklist, nil, adas, false},
+		{AccessBlacklist, nil, bobs, true},
 	} {
 		c.update(Patch{
 			ReplyAccess: &test.access, ReplyAllowed: &test.allowed, ReplyBlocked: &test.blocked,

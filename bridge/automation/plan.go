@@ -44,7 +44,7 @@ var answerable = map[string]bool{
 }
 
 // Plan returns a function that stores, in the transaction that records the message, that it may need an answer; nil = it needs
-// none. It is called for each message that arrives, reads what is in memory alone, and neither waits nor fails.
+// none. It is called for each message that arrives, uses the settings in memory alone, and neither waits nor fails.
 func (s *Service) Plan(ctx context.Context, info *types.MessageInfo, data *message.EventData) func(context.Context) error {
 	if data.Text == nil || !answerable[data.Type] || data.Target != nil || data.EditedAt != nil || data.FromAPI || !isChat(info.Chat) || info.IsIncomingBroadcast() ||
 		time.Since(info.Timestamp) > MaxAge {
@@ -55,7 +55,7 @@ func (s *Service) Plan(ctx context.Context, info *types.MessageInfo, data *messa
 		s.log().Error("a message is not answered automatically", "error", err)
 		return nil
 	}
-	text := cut(*data.Text)
+	text := cutText(*data.Text)
 	if !c.Enabled || !c.mayAnswer(text, data.FromMe, data.IsGroup) {
 		return nil
 	}
@@ -87,7 +87,7 @@ func (c *config) mayAnswer(text string, own, group bool) bool {
 	if own {
 		return false
 	}
-	folded := fold(text)
+	folded := foldCase(text)
 	for _, rule := range c.rules {
 		if rule.mayMatch(folded, group) {
 			return true

@@ -56,9 +56,9 @@ type RulePatch struct {
 
 // apply changes the rule. Errors name the field.
 func (r *Rule) apply(p *RulePatch) error {
-	set(&r.Keyword, p.Keyword)
-	set(&r.Match, p.Match)
-	set(&r.ChatType, p.ChatType)
+	setField(&r.Keyword, p.Keyword)
+	setField(&r.Match, p.Match)
+	setField(&r.ChatType, p.ChatType)
 	if strings.TrimSpace(r.Keyword) == "" {
 		return wa.BadParam("keyword", "is blank")
 	}
@@ -95,7 +95,7 @@ func encodeContent(c *message.Content) (json.RawMessage, error) {
 	return raw, nil
 }
 
-// dropEmpty removes what has no value, since absent members mean the same.
+// dropEmpty removes members without a value, since absent members mean the same.
 func dropEmpty(fields map[string]any) {
 	for name, value := range fields {
 		if inner, ok := value.(map[string]any); ok {
@@ -116,7 +116,7 @@ func dropEmpty(fields map[string]any) {
 
 // compile prepares the rule for matches.
 func (r *Rule) compile() error {
-	r.folded, r.pattern = fold(r.Keyword), nil
+	r.folded, r.pattern = foldCase(r.Keyword), nil
 	if r.Match != MatchRegex {
 		return nil
 	}
@@ -134,24 +134,24 @@ func (r *Rule) compile() error {
 	return nil
 }
 
-func fold(text string) string { return strings.ToLower(strings.TrimSpace(text)) }
+func foldCase(text string) string { return strings.ToLower(strings.TrimSpace(text)) }
 
-// cut shortens a text to the part that is compared.
-func cut(text string) string {
+// cutText shortens a text to the part that is compared.
+func cutText(text string) string {
 	if len(text) > maxMatched {
 		return strings.ToValidUTF8(text[:maxMatched], "")
 	}
 	return text
 }
 
-// suits reports whether the rule is for chats of this kind.
-func (r *Rule) suits(group bool) bool {
+// suitsChat reports whether the rule is for chats of this kind.
+func (r *Rule) suitsChat(group bool) bool {
 	return r.ChatType == ChatsAll || group == (r.ChatType == ChatsGroup)
 }
 
-// mayMatch is matches, except that regular expressions are not run.
+// mayMatch is matchesText, except that regular expressions are not run.
 func (r *Rule) mayMatch(folded string, group bool) bool {
-	if !r.suits(group) {
+	if !r.suitsChat(group) {
 		return false
 	}
 	switch r.Match {
@@ -165,7 +165,7 @@ func (r *Rule) mayMatch(folded string, group bool) bool {
 	return folded == r.folded
 }
 
-// matches reports whether the rule answers a text. Case is ignored except by regular expressions.
-func (r *Rule) matches(text string, group bool) bool {
-	return r.mayMatch(fold(text), group) && (r.pattern == nil || r.pattern.MatchString(text))
+// matchesText reports whether the rule answers a text. Case is ignored except by regular expressions.
+func (r *Rule) matchesText(text string, group bool) bool {
+	return r.mayMatch(foldCase(text), group) && (r.pattern == nil || r.pattern.MatchString(text))
 }

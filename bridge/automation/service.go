@@ -91,7 +91,7 @@ type Service struct {
 	cleanedAt time.Time // of forgetAnswers; used by the worker
 }
 
-// config is what a session has stored, ready for use. It is not changed.
+// config has the stored settings and rules of a session, ready for use. It is not changed.
 type config struct {
 	Settings
 	stored bool // settings have been set
@@ -110,20 +110,20 @@ func (s *Service) current(ctx context.Context) (*config, error) {
 	}
 	s.changes.Lock()
 	defer s.changes.Unlock()
-	return s.load(ctx)
+	return s.loadConfig(ctx)
 }
 
-// load is current while s.changes is held.
-func (s *Service) load(ctx context.Context) (*config, error) {
+// loadConfig is current while s.changes is held.
+func (s *Service) loadConfig(ctx context.Context) (*config, error) {
 	if known := s.known.Load(); known != nil {
 		return known, nil
 	}
 	c := &config{}
 	var err error
-	if c.Settings, c.stored, err = s.store.settings(ctx, s.owner); err != nil {
+	if c.Settings, c.stored, err = s.store.readSettings(ctx, s.owner); err != nil {
 		return nil, wa.StorageError("read the settings of the assistant", err)
 	}
-	if c.rules, err = s.store.rules(ctx, s.owner); err != nil {
+	if c.rules, err = s.store.listRules(ctx, s.owner); err != nil {
 		return nil, wa.StorageError("read the auto-replies", err)
 	}
 	for _, rule := range c.rules {
@@ -137,17 +137,17 @@ func (s *Service) load(ctx context.Context) (*config, error) {
 	return c, nil
 }
 
-// change runs fn with the stored state; what is stored is read again afterwards.
-func (s *Service) change(ctx context.Context, fn func(c *config) error) error {
+// changeConfig runs fn with the stored state; which is read again afterwards.
+func (s *Service) changeConfig(ctx context.Context, fn func(c *config) error) error {
 	s.changes.Lock()
 	defer s.changes.Unlock()
-	c, err := s.load(ctx)
+	c, err := s.loadConfig(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		s.known.Store(nil)
-		_, _ = s.load(ctx) // so that the next message need not; read then after an error
+		_, _ = s.loadConfig(ctx) // so that the next message need not; read then after an error
 	}()
 	return fn(c)
 }
@@ -158,12 +158,12 @@ func (s *Service) Settings(ctx context.Context) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	return c.masked(), nil
+	return c.withoutSecret(), nil
 }
 
 // UpdateSettings changes settings and returns all of them. Errors name the field.
 func (s *Service) UpdateSettings(ctx context.Context, p *Patch) (Settings, error) {
-	err := s.change(ctx, func(c *config) error {
+	err := s.changeConfig(ctx, func(c *config) error {
 		changed, err := c.apply(p)
 		if err != nil {
 			return err
@@ -197,7 +197,7 @@ func (s *Service) CreateRule(ctx context.Context, p *RulePatch) (*Rule, error) {
 	if err := rule.apply(p); err != nil {
 		return nil, err
 	}
-	return rule, s.change(ctx, func(c *config) error {
+	return rule, s.changeConfig(ctx, func(c *config) error {
 		if len(c.rules) >= s.cfg.MaxRules {
 			return wa.NewError(wa.ReasonConflict, "there are %d auto-replies already, the most of a session", len(c.rules))
 		}
@@ -222,7 +222,7 @@ func (s *Service) UpdateRule(ctx context.Context, id string, p *RulePatch) (*Rul
 		return nil, err
 	}
 	var changed *Rule
-	err := s.change(ctx, func(c *config) error {
+	err := s.changeConfig(ctx, func(c *config) error {
 		for _, rule := range c.rules {
 			if rule.ID == id {
 				next := *rule
@@ -248,7 +248,7 @@ func (s *Service) DeleteRule(ctx context.Context, id string) error {
 	if id == "" { // all, for the store
 		return noRule()
 	}
-	return s.change(ctx, func(*config) error {
+	return s.changeConfig(ctx, func(*config) error {
 		deleted, err := s.store.deleteRules(ctx, s.owner, id)
 		switch {
 		case err != nil:
@@ -262,7 +262,7 @@ func (s *Service) DeleteRule(ctx context.Context, id string) error {
 
 // DeleteRules deletes all rules and returns their number.
 func (s *Service) DeleteRules(ctx context.Context) (deleted int, err error) {
-	err = s.change(ctx, func(*config) error {
+	err = s.changeConfig(ctx, func(*config) error {
 		if deleted, err = s.store.deleteRules(ctx, s.owner, ""); err != nil {
 			return wa.StorageError("delete the auto-replies", err)
 		}
@@ -271,7 +271,7 @@ func (s *Service) DeleteRules(ctx context.Context) (deleted int, err error) {
 	return deleted, err
 }
 
-// Reads reports whether incoming messages are marked as read. It reads what is in memory alone: KeepsOnline, called after a login,
+// Reads reports whether incoming messages are marked as read. It uses the settings in memory alone: KeepsOnline, called after a login,
 // loads it.
 func (s *Service) Reads() bool {
 	c := s.known.Load()

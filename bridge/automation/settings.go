@@ -94,8 +94,10 @@ func (s Settings) apply(p *Patch) (Settings, error) {
 		to    *[]string
 		from  *[]string
 	}{
-		{"command_allowed", &s.CommandAllowed, p.CommandAllowed}, {"command_blocked", &s.CommandBlocked, p.CommandBlocked},
-		{"reply_allowed", &s.ReplyAllowed, p.ReplyAllowed}, {"reply_blocked", &s.ReplyBlocked, p.ReplyBlocked},
+		{"command_allowed", &s.CommandAllowed, p.CommandAllowed},
+		{"command_blocked", &s.CommandBlocked, p.CommandBlocked},
+		{"reply_allowed", &s.ReplyAllowed, p.ReplyAllowed},
+		{"reply_blocked", &s.ReplyBlocked, p.ReplyBlocked},
 	} {
 		if list.from == nil {
 			continue
@@ -109,27 +111,27 @@ func (s Settings) apply(p *Patch) (Settings, error) {
 			(*list.to)[i] = person.String()
 		}
 	}
-	set(&s.Enabled, p.Enabled)
-	set(&s.Name, p.Name)
-	set(&s.CommandPrefix, p.CommandPrefix)
-	set(&s.CommandAccess, p.CommandAccess)
-	set(&s.ReplyAccess, p.ReplyAccess)
-	set(&s.StickerEnabled, p.StickerEnabled)
-	set(&s.VideoStickerEnabled, p.VideoStickerEnabled)
-	set(&s.MaxStickerSeconds, p.MaxStickerSeconds)
-	set(&s.PingEnabled, p.PingEnabled)
-	set(&s.UptimeEnabled, p.UptimeEnabled)
+	setField(&s.Enabled, p.Enabled)
+	setField(&s.Name, p.Name)
+	setField(&s.CommandPrefix, p.CommandPrefix)
+	setField(&s.CommandAccess, p.CommandAccess)
+	setField(&s.ReplyAccess, p.ReplyAccess)
+	setField(&s.StickerEnabled, p.StickerEnabled)
+	setField(&s.VideoStickerEnabled, p.VideoStickerEnabled)
+	setField(&s.MaxStickerSeconds, p.MaxStickerSeconds)
+	setField(&s.PingEnabled, p.PingEnabled)
+	setField(&s.UptimeEnabled, p.UptimeEnabled)
 	if p.RemoveBackgroundKey != nil && *p.RemoveBackgroundKey != Masked {
 		s.RemoveBackgroundKey = *p.RemoveBackgroundKey
 	}
-	set(&s.FloodGuardEnabled, p.FloodGuardEnabled)
-	set(&s.FloodLimit, p.FloodLimit)
-	set(&s.FloodIntervalSeconds, p.FloodIntervalSeconds)
-	set(&s.FloodDelayMinSeconds, p.FloodDelayMinSeconds)
-	set(&s.FloodDelayMaxSeconds, p.FloodDelayMaxSeconds)
-	set(&s.WelcomeMessage, p.WelcomeMessage)
-	set(&s.AutoRead, p.AutoRead)
-	set(&s.AlwaysOnline, p.AlwaysOnline)
+	setField(&s.FloodGuardEnabled, p.FloodGuardEnabled)
+	setField(&s.FloodLimit, p.FloodLimit)
+	setField(&s.FloodIntervalSeconds, p.FloodIntervalSeconds)
+	setField(&s.FloodDelayMinSeconds, p.FloodDelayMinSeconds)
+	setField(&s.FloodDelayMaxSeconds, p.FloodDelayMaxSeconds)
+	setField(&s.WelcomeMessage, p.WelcomeMessage)
+	setField(&s.AutoRead, p.AutoRead)
+	setField(&s.AlwaysOnline, p.AlwaysOnline)
 	if s.FloodDelayMinSeconds > s.FloodDelayMaxSeconds {
 		field := "flood_delay_max_seconds"
 		if p.FloodDelayMaxSeconds == nil {
@@ -140,22 +142,22 @@ func (s Settings) apply(p *Patch) (Settings, error) {
 	return s, nil
 }
 
-func set[T any](field, value *T) {
+func setField[T any](field, value *T) {
 	if value != nil {
 		*field = *value
 	}
 }
 
-// masked returns the settings without their secret.
-func (s Settings) masked() Settings {
+// withoutSecret returns the settings without their secret.
+func (s Settings) withoutSecret() Settings {
 	if s.RemoveBackgroundKey != "" {
 		s.RemoveBackgroundKey = Masked
 	}
 	return s
 }
 
-// permits reports whether an access admits a person by any of the person's addresses. own is true for the account itself.
-func permits(access string, own bool, allowed, blocked []string, addresses ...string) bool {
+// permitsPerson reports whether an access admits a person by any of the person's addresses. own is true for the account itself.
+func permitsPerson(access string, own bool, allowed, blocked []string, addresses ...string) bool {
 	listed := func(list []string) bool {
 		return slices.ContainsFunc(addresses, func(address string) bool { return address != "" && slices.Contains(list, address) })
 	}

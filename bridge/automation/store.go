@@ -61,8 +61,8 @@ func (s *Store) Purge(ctx context.Context, session string) error {
 	return nil
 }
 
-// settings returns the stored settings; stored is false for a session that has none.
-func (s *Store) settings(ctx context.Context, session string) (set Settings, stored bool, err error) {
+// readSettings returns the stored settings; stored is false for a session that has none.
+func (s *Store) readSettings(ctx context.Context, session string) (set Settings, stored bool, err error) {
 	set = DefaultSettings()
 	var text, key string
 	var created, updated int64
@@ -106,8 +106,8 @@ var scanRule = dbutil.ConvertRowFn[*Rule](func(row dbutil.Scannable) (*Rule, err
 	return &r, err
 })
 
-// rules returns the rules of a session, oldest first.
-func (s *Store) rules(ctx context.Context, session string) ([]*Rule, error) {
+// listRules returns the rules of a session, oldest first.
+func (s *Store) listRules(ctx context.Context, session string) ([]*Rule, error) {
 	const query = `SELECT id, keyword, match, chat_type, content, created_at FROM automation_rules WHERE session=$1 ORDER BY created_at, id`
 	return scanRule.NewRowIter(s.db.Query(ctx, query, session)).AsList()
 }

@@ -53,7 +53,7 @@ func (s *Service) run() {
 	for {
 		more := false
 		if err == nil && s.conn.Context().Err() == nil {
-			more = s.step(s.conn.Context())
+			more = s.decideNext(s.conn.Context())
 		}
 		s.mu.Lock()
 		more = more || s.again
@@ -67,14 +67,14 @@ func (s *Service) run() {
 	}
 }
 
-// step decides on one task and reports whether to go on. After a failure of the database it is woken later.
-func (s *Service) step(ctx context.Context) (more bool) {
+// decideNext decides on one task and reports whether to go on. After a failure of the database it is woken later.
+func (s *Service) decideNext(ctx context.Context) (more bool) {
 	t, err := s.store.nextTask(ctx, s.owner)
 	if err == nil && t == nil {
 		return false
 	}
 	if err == nil {
-		failed := wa.CatchPanic("answer a message", func() error { return s.process(ctx, t) })
+		failed := wa.CatchPanic("answer a message", func() error { return s.decideTask(ctx, t) })
 		switch reason := wa.ReasonOf(failed); {
 		case failed == nil:
 		case reason == wa.ReasonNotConnected:
@@ -98,8 +98,8 @@ func (s *Service) step(ctx context.Context) (more bool) {
 	return false
 }
 
-// process answers a task if there is an answer and the limits permit it. It may be repeated: the answer has a fixed id.
-func (s *Service) process(ctx context.Context, t *Task) error {
+// decideTask answers a task if there is an answer and the limits permit it. It may be repeated: the answer has a fixed id.
+func (s *Service) decideTask(ctx context.Context, t *Task) error {
 	now := time.Now()
 	if now.Sub(t.At) > MaxAge {
 		return nil
@@ -110,7 +110,7 @@ func (s *Service) process(ctx context.Context, t *Task) error {
 	}
 	if t.MessageID != "" { // of another session of this database
 		if is, err := s.store.isAnswer(ctx, t.MessageID); err != nil || is {
-			return storage(err)
+			return storageError(err)
 		}
 	}
 	reply := c.replyTo(t)
@@ -120,10 +120,10 @@ func (s *Service) process(ctx context.Context, t *Task) error {
 	a := &answer{ID: t.ID, Message: s.sender.MessageID(t.ID), Chat: t.ChatKey, Asker: t.Sender, At: now}
 	decided, err := s.store.isAnswered(ctx, s.owner, t.ID)
 	if err != nil {
-		return storage(err)
+		return storageError(err)
 	}
 	if !decided {
-		if permitted, err := s.permitted(ctx, c, a); err != nil || !permitted {
+		if permitted, err := s.isPermitted(ctx, c, a); err != nil || !permitted {
 			return err
 		}
 	}
@@ -132,34 +132,34 @@ func (s *Service) process(ctx context.Context, t *Task) error {
 		return err
 	}
 	if err := s.store.addAnswer(ctx, s.owner, a); err != nil {
-		return storage(err)
+		return storageError(err)
 	}
-	out := &Answer{ID: t.ID, To: t.Chat, Content: *content, DueAt: now.Add(c.pause())}
+	out := &Answer{ID: t.ID, To: t.Chat, Content: *content, DueAt: now.Add(c.randomPause())}
 	if t.Group && t.MessageID != "" {
 		out.ReplyTo = &outbound.ReplyTo{MessageID: t.MessageID}
 	}
 	return s.sender.Send(ctx, out)
 }
 
-func storage(err error) error {
+func storageError(err error) error {
 	if err == nil {
 		return nil
 	}
 	return wa.StorageError("decide on an automatic answer", err)
 }
 
-// permitted is the flood guard: it counts the answers that were decided on.
-func (s *Service) permitted(ctx context.Context, c *config, a *answer) (bool, error) {
+// isPermitted is the flood guard: it counts the answers that were decided on.
+func (s *Service) isPermitted(ctx context.Context, c *config, a *answer) (bool, error) {
 	if a.At.Sub(s.cleanedAt) > guardWindow {
 		if err := s.store.forgetAnswers(ctx, s.owner, a.At.Add(-keepAnswers)); err != nil {
-			return false, storage(err)
+			return false, storageError(err)
 		}
 		s.cleanedAt = a.At
 	}
 	recent := a.At.Add(-time.Duration(c.FloodIntervalSeconds * float64(time.Second)))
 	n, err := s.store.countAnswers(ctx, s.owner, a, recent)
 	if err != nil {
-		return false, storage(err)
+		return false, storageError(err)
 	}
 	why := ""
 	switch {
@@ -178,8 +178,8 @@ func (s *Service) permitted(ctx context.Context, c *config, a *answer) (bool, er
 	return why == "", nil
 }
 
-// pause returns a random pause before an answer.
-func (c *config) pause() time.Duration {
+// randomPause returns a random pause before an answer.
+func (c *config) randomPause() time.Duration {
 	if !c.FloodGuardEnabled {
 		return 0
 	}
@@ -190,19 +190,19 @@ func (c *config) pause() time.Duration {
 // reply makes the content of an answer; nil = there is none.
 type reply func(ctx context.Context, s *Service, t *Task) (*message.Content, error)
 
-// replyTo returns what answers a task: a command, else the first rule that matches; nil = nothing.
+// replyTo returns the reply to a task: a command, else the first rule that matches; nil = nothing.
 func (c *config) replyTo(t *Task) reply {
 	if t.MessageID == "" {
 		return textReply(c.WelcomeMessage)
 	}
-	if run := c.command(t.Text); run != nil && permits(c.CommandAccess, t.Own, c.CommandAllowed, c.CommandBlocked, t.Sender, t.PN, t.LID) {
+	if run := c.command(t.Text); run != nil && permitsPerson(c.CommandAccess, t.Own, c.CommandAllowed, c.CommandBlocked, t.Sender, t.PN, t.LID) {
 		return run
 	}
-	if t.Own || !permits(c.ReplyAccess, false, c.ReplyAllowed, c.ReplyBlocked, t.Sender, t.PN, t.LID) {
+	if t.Own || !permitsPerson(c.ReplyAccess, false, c.ReplyAllowed, c.ReplyBlocked, t.Sender, t.PN, t.LID) {
 		return nil
 	}
 	for _, rule := range c.rules {
-		if rule.matches(t.Text, t.Group) {
+		if rule.matchesText(t.Text, t.Group) {
 			return func(context.Context, *Service, *Task) (*message.Content, error) {
 				content := &message.Content{}
 				if err := json.Unmarshal(rule.Content, content); err != nil {
