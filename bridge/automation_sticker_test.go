@@ -13,7 +13,7 @@ import (
 	"github.com/waystation/waystation/bridge/outbound"
 )
 
-// TestStickerCommand answers a picture with the command below it by a sticker, and a command without the right to use it not at all.
+// TestStickerCommand answers a picture with the command below it by a sticker.
 func TestStickerCommand(t *testing.T) {
 	if _, err := exec.LookPath("ffmpeg"); err != nil {
 		t.Skip("ffmpeg is not installed")
@@ -33,7 +33,9 @@ func TestStickerCommand(t *testing.T) {
 	if _, err := a.Messages().Send(w.ctx(), bob.JID().String(), content, &outbound.SendOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	w.reader("ada").until("a sticker", func(e event) bool { return e.Type == "Message" && e.data["type"] == "sticker" && e.data["from_me"] == false })
+	w.reader("ada").until("a sticker", func(e event) bool {
+		return e.Type == "Message" && e.data["type"] == "sticker" && e.data["from_me"] == false
+	})
 	sent := w.reader("bob").until("the sticker as sent", func(e event) bool { return e.Type == "Message" && e.data["type"] == "sticker" })
 	if sent.Origin != "automation" {
 		t.Errorf("the origin of the answer is %s", sent.Origin)
