@@ -157,8 +157,9 @@ func TestRepliesBeforeSchedulesBeforeBulk(t *testing.T) {
 		must(t, err)
 		id, err := s.Enqueue(t.Context(), Entry{To: number(4), Message: text("answer"), Priority: governor.Reply})
 		must(t, err)
+		s = start() // looks at both entries
 		l.set(func() { l.offline = false })
-		s = start()
+		s.Wake()
 		testkit.Eventually(t, "answer and schedule", func() bool { return len(l.recipients()) == 3 && l.has("ScheduleEnded sent") })
 		want := []string{number(1), number(4), number(3)}
 		for i, to := range l.recipients() {
