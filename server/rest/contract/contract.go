@@ -290,8 +290,12 @@ func (r *contractRun) checkFailures(t *testing.T, o *resttest.Operation, calls [
 // methodErrors are the errors that a method may return.
 func methodErrors(method string, params []string) []*rpc.Error {
 	all := []*rpc.Error{
-		{Code: rpc.CodeConflict, Reason: "email_taken"}, {Code: rpc.CodeConflict, Reason: "own_account"}, {Code: rpc.CodeConflict, Reason: "access_of_owner"},
-		{Code: rpc.CodeConflict, Reason: "access_of_superadmin"}, {Code: rpc.CodeConflict, Reason: "access_exists"}, {Code: rpc.CodeNotFound, Reason: "account_not_found"},
+		{Code: rpc.CodeConflict, Reason: "email_taken"},
+		{Code: rpc.CodeConflict, Reason: "own_account"},
+		{Code: rpc.CodeConflict, Reason: "access_of_owner"},
+		{Code: rpc.CodeConflict, Reason: "access_of_superadmin"},
+		{Code: rpc.CodeConflict, Reason: "access_exists"},
+		{Code: rpc.CodeNotFound, Reason: "account_not_found"},
 		rpc.NotFound("there is no such thing"), rpc.NotFound("there is no such session"), rpc.Conflict("conflict"), rpc.SessionNotConnected("not connected"), rpc.Internal(),
 		rpc.Forbidden("forbidden"), rpc.Forbidden("the credential does not reach this session"), rpc.MethodNotFound(method), rpc.NotSupported("not supported"),
 		{Code: rpc.CodeWhatsApp, Message: "WhatsApp refused", Details: map[string]any{"field": "media"}},
