@@ -22,34 +22,34 @@ func waakg(t *testing.T) *restRun {
 	r := newRestRun(t, &restDialect{
 		name: "waakg", world: "digigo", mounts: []string{"/waakg/api"}, header: "X-API-Key", names: waakgNames,
 		foreign:  func(answer *resttest.Answer) bool { return answer.Status >= http.StatusForbidden },
-		ofServer: []string{"GET /sessions", "GET /docs"},
+		ofServer: []string{"GET /sessions", "GET /docs", "GET /user/api-key", "POST /user/api-key", "DELETE /user/api-key"},
 		badPaths: map[string][]string{"labelId": {}, "messageId": {}, "id": {}, "jid": {"no address"}, "filename": {"a..b", `a\b`}},
 		tolerated: map[string]string{
-			"PUT /groups/*/description: no body":   "an absent description removes it",
-			"POST /sessions/*: phoneNumber *":      "only the action pair reads it",
-			"POST /sessions/*: no body":            "only the action pair reads it",
-			"POST /sessions/*: deep":               "only the action pair reads it",
-			"PATCH /sessions/*: deep":              "unknown switches are ignored",
-			"POST /messages/*/media: type missing": "the default is the kind of the file",
-			"POST /messages/*/media: type null":    "the default is the kind of the file",
-			"POST /messages/*/media: type empty":   "the default is the kind of the file",
-			"POST /messages/*: message.*.url *":    "the error of an address names the message",
-			"POST /messages/*: message.* string":   "a text is an address",
-			"POST /messages/*/react: emoji empty":  "an empty emoji removes the reaction",
-			"POST /messages/*/star: no body":       "the default is to star",
-			"POST /messages/*/star: deep":          "unknown keys are ignored",
-			"PUT /chat/*/read: no body":            "without ids the whole chat is read",
-			"PUT /chat/*/read: deep":               "unknown keys are ignored",
-			"PUT /profile/*/status: status empty":  "an empty text removes it",
-			"POST /status/*: mediaUrl too long":    "the example is a text, which has no file",
-			"PUT /webhooks/*: no body":             "nothing is changed",
-			"PUT /webhooks/*: deep":                "unknown keys are ignored",
-			"PUT /labels/*: no body":               "nothing is changed",
-			"PUT /labels/*: deep":                  "unknown keys are ignored",
-			"PATCH /notifications/read: no body":   "without ids all are marked",
-			"PATCH /notifications/read: deep":      "unknown keys are ignored",
-			"POST /settings/system: no body":       "nothing is changed",
-			"POST /settings/system: deep":          "unknown keys are ignored",
+			"PUT /groups/*/description: no body":      "an absent description removes it",
+			"PATCH /sessions/*: deep":                 "unknown switches are ignored",
+			"POST /messages/*/media: type missing":    "the default is the kind of the file",
+			"POST /messages/*/media: type null":       "the default is the kind of the file",
+			"POST /messages/*/media: type empty":      "the default is the kind of the file",
+			"POST /messages/*: message.*.url *":       "the error of an address names the message",
+			"POST /messages/*: message.* string":      "a text is an address",
+			"POST /messages/*/react: emoji empty":     "an empty emoji removes the reaction",
+			"POST /messages/*/star: no body":          "the default is to star",
+			"POST /messages/*/star: deep":             "unknown keys are ignored",
+			"PUT /chat/*/read: no body":               "without ids the whole chat is read",
+			"PUT /chat/*/read: deep":                  "unknown keys are ignored",
+			"PUT /profile/*/status: status empty":     "an empty text removes it",
+			"POST /status/*: mediaUrl too long":       "the example is a text, which has no file",
+			"PUT /webhooks/*: no body":                "nothing is changed",
+			"PUT /webhooks/*: deep":                   "unknown keys are ignored",
+			"PUT /labels/*: no body":                  "nothing is changed",
+			"PUT /labels/*: deep":                     "unknown keys are ignored",
+			"PATCH /users/*: no body":                 "nothing is changed",
+			"POST /sessions/{id}/{action}: *":         "only the action pair reads a body",
+			"POST /sessions/{id}/bot-config: no body": "nothing is changed",
+			"PATCH /notifications/read: no body":      "without ids all are marked",
+			"PATCH /notifications/read: deep":         "unknown keys are ignored",
+			"POST /settings/system: no body":          "nothing is changed",
+			"POST /settings/system: deep":             "unknown keys are ignored",
 		},
 		refuses: refusesInForms,
 	})
@@ -62,7 +62,7 @@ func waakg(t *testing.T) *restRun {
 	for _, o := range r.catalogue.Operations {
 		r.cases = append(r.cases, restCase{operation: o.Name(), prepare: func(t *testing.T, w *restWorld) restAct {
 			act := restAct{values: w.waakgValues(t, o)}
-			if first, _, _ := strings.Cut(o.Path[1:], "/"); slices.Contains([]string{"notifications", "settings", "system"}, first) {
+			if first, _, _ := strings.Cut(o.Path[1:], "/"); slices.Contains([]string{"notifications", "settings", "system", "user", "users"}, first) || strings.HasSuffix(o.Path, "/access") {
 				act.as = admins()
 			}
 			return act
@@ -89,6 +89,10 @@ func (w *restWorld) waakgValues(t *testing.T, o *resttest.Operation) resttest.Va
 		values["id"] = "none"
 	case strings.HasPrefix(o.Path, "/scheduler"):
 		values["scheduleId"], values["content"], values["sendAt"], values["mediaUrl"] = "none", "Reminder", "2099-01-01T09:00:00", "https://files.example.com/image.jpg"
+	case strings.HasPrefix(o.Path, "/autoreplies/"):
+		values["replyId"], values["response"], values["mediaUrl"] = "none", "Hello", "https://files.example.com/image.jpg"
+	case strings.HasPrefix(o.Path, "/users"), strings.HasPrefix(o.Path, "/auth/"), strings.HasSuffix(o.Path, "/access"):
+		values["id"], values["email"], values["password"], values["name"], values["role"] = "none", "ada@example.com", "correct horse", "Ada", "STAFF"
 	case strings.HasPrefix(o.Path, "/status/"):
 		values["mentions"] = resttest.Absent
 	}

@@ -136,6 +136,9 @@ func failReply(x *rest.Exchange, f *rest.Failure) *rest.Reply {
 	switch chosen := fam.formOf(x, f, status, text); chosen {
 	case formError, formDetails:
 		e.Error = text
+		if status == http.StatusUnauthorized {
+			e.Reason = ""
+		}
 		if chosen == formDetails && status == http.StatusInternalServerError {
 			e.Details, e.Reason = reason, ""
 		}

@@ -51,10 +51,7 @@ func loginRoutes() []rest.Route {
 	}
 }
 
-const badRegistration = "Invalid registration data provided"
-
 var registerErrors = documentedErrors{
-	{code: rpc.CodeInvalidParams, text: badRegistration, status: http.StatusBadRequest},
 	{code: rpc.CodeConflict, reason: "email_taken", text: "User with this email already exists", status: http.StatusBadRequest},
 	{code: rpc.CodeForbidden, text: "Registration is currently disabled by the administrator"},
 }

@@ -50,11 +50,14 @@ func (ms *asMilliseconds) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// seconds are those of methods without a fraction.
-type seconds float64
+// wholeSeconds are seconds among params.
+type wholeSeconds int
 
 // ToParam implements rest.Converter.
-func (s seconds) ToParam(string) (any, error) { return float64(s), nil }
+func (s wholeSeconds) ToParam(string) (any, error) { return float64(s), nil }
+
+// seconds are those of methods without a fraction.
+type seconds int
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *seconds) UnmarshalJSON(raw []byte) error {
@@ -135,7 +138,7 @@ type botConfigRequest struct {
 	Prefix               *string       `rest:"prefix,param=/command_prefix" max:"8" doc:"text that commands begin with"`
 	AntiSpamEnabled      *bool         `rest:"antiSpamEnabled,param=/flood_guard_enabled" doc:"ignore people who write too often"`
 	SpamLimit            *int          `rest:"spamLimit,param=/flood_limit" doc:"answers to a person"`
-	SpamInterval         *seconds      `rest:"spamInterval,param=/flood_interval_seconds" doc:"in these seconds"`
+	SpamInterval         *wholeSeconds `rest:"spamInterval,param=/flood_interval_seconds" doc:"in these seconds"`
 	SpamDelayMin         *milliseconds `rest:"spamDelayMin,param=/flood_delay_min_seconds" doc:"shortest pause before an answer, in milliseconds"`
 	SpamDelayMax         *milliseconds `rest:"spamDelayMax,param=/flood_delay_max_seconds" doc:"longest pause, in milliseconds"`
 	WelcomeMessage       *string       `rest:"welcomeMessage,param=/welcome_message" max:"4096" doc:"text for new members of groups; empty = none"`

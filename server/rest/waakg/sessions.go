@@ -40,8 +40,8 @@ func sessionRoutes() []rest.Route {
 			"stop":    action("session.disconnect", "Session stoped successfully"),
 			"restart": action("session.restart", "Session restarted successfully"),
 			"logout":  action("session.logout", "Session logouted successfully"),
-			"pair":    rest.Pass[pairRequest, enveloped[pairingCode]]("", "", "session.requestPairingCode", rest.Says("Pairing code generated")),
-		}, rest.Family(familyAction), rest.Says("Invalid action")),
+		}, rest.Family(familyAction), rest.Says("Invalid action"), rest.IgnoresBody()),
+		rest.Pass[pairRequest, enveloped[pairingCode]]("POST", "/sessions/{id}/pair", "session.requestPairingCode", rest.Family(familyAction), rest.Says("Pairing code generated")),
 	}
 }
 
