@@ -86,7 +86,7 @@ type accessWorld struct {
 const accessSession = "demo" // as in the examples of the reference
 
 func newAccessWorld(t *testing.T) *accessWorld {
-	s := startServer(t, "-registration", "-password-rate", "10000", "-calls-per-second", "10000", "-call-burst", "10000", "-max-account-logins", "1000", "-wrong-passwords", "100000",
+	s := startServer(t, "-registration", "-password-rate", "10000", "-calls-per-second", "10000", "-call-burst", "10000", "-max-account-logins", "1000", "-wrong-passwords", "100000", "-wrong-tokens", "100000",
 		"-webhook-test-rate", "1000", "-log-level", "error")
 	w := &accessWorld{testServer: s, examples: map[string]object{}}
 	root := s.newAccount("root", "SUPERADMIN")

@@ -22,12 +22,11 @@ func sessionRoutes() []rest.Route {
 	}
 	settings := []rest.Option{rest.Says("Session settings updated successfully"), rest.FailText("Failed to update settings")}
 	return []rest.Route{
-		rest.Row("GET", "/sessions", "session.list session.get message.search contact.list group.list", listSessions, rest.FailText("Failed to fetch sessions"),
-			rest.Reads[sessionPage]("session.list"), rest.Reads[ownPage]("session.get"), rest.Reads[storedCounts]("message.search"), rest.Reads[contactCount]("contact.list"), rest.Reads[groupCount]("group.list")),
+		rest.Row("GET", "/sessions", "session.list session.get"+storedMethods, listSessions, storedReads(rest.FailText("Failed to fetch sessions"),
+			rest.Reads[sessionPage]("session.list"), rest.Reads[ownPage]("session.get"))...),
 		rest.Pass[createSessionRequest, lifted[sessionRow]]("POST", "/sessions", "session.create", rest.From("/session"), rest.With(rest.Params{"connect": true}),
 			rest.Says("Session created successfully"), rest.FailText("Failed to create session")),
-		rest.Row("GET", "/sessions/{id}", "session.get message.search contact.list group.list", showSession, rest.FailText("Internal Server Error"),
-			rest.Reads[oneSession]("session.get"), rest.Reads[storedCounts]("message.search"), rest.Reads[contactCount]("contact.list"), rest.Reads[groupCount]("group.list")),
+		rest.Row("GET", "/sessions/{id}", "session.get"+storedMethods, showSession, storedReads(rest.FailText("Internal Server Error"), rest.Reads[oneSession]("session.get"))...),
 		rest.Pass[idRequest, lifted[qrShown]]("GET", "/sessions/{id}/qr", "session.getQrCode", rest.Says("QR code generated"), rest.FailText("Failed to get QR code")),
 		rest.Pass[idRequest, enveloped[configShown]]("GET", "/sessions/{id}/settings", "session.getSettings",
 			rest.Says("Session settings fetched successfully"), rest.FailText("Failed to get settings")),
@@ -116,15 +115,18 @@ type config struct {
 // listedSession is a session with its webhooks and counts.
 type listedSession struct {
 	sessionRow
-	Webhooks []webhookRow  `json:"webhooks" from:"/webhooks"`
-	Count    sessionCounts `json:"_count"`
+	BotConfig any           `json:"botConfig" doc:"settings of the assistant; null = never set"`
+	Webhooks  []webhookRow  `json:"webhooks" from:"/webhooks"`
+	Count     sessionCounts `json:"_count"`
 }
 
-// sessionCounts are the numbers of stored contacts, messages and groups of a session.
+// sessionCounts are the numbers of what is stored for a session; of scheduled messages the first thousand.
 type sessionCounts struct {
-	Contacts int `json:"contacts"`
-	Messages int `json:"messages"`
-	Groups   int `json:"groups"`
+	Contacts  int `json:"contacts"`
+	Messages  int `json:"messages"`
+	Groups    int `json:"groups"`
+	Rules     int `json:"autoReplies"`
+	Scheduled int `json:"scheduledMessages"`
 }
 
 // shownSession is a session with its connection.
@@ -167,13 +169,45 @@ type (
 	groupCount struct {
 		Groups int `from:"#/groups"`
 	}
+	ruleCount struct {
+		Rules int `from:"#/auto_replies"`
+	}
+	scheduleCount struct {
+		Schedules int `from:"#/schedules"`
+	}
+	assistant struct {
+		Settings botConfig `from:"/settings"`
+	}
 )
+
+// storedMethods are the methods that countStored and showAssistant call, and storedReads describes them.
+const storedMethods = " message.search contact.list group.list automation.listAutoReplies schedule.list automation.getSettings"
+
+func storedReads(more ...rest.Option) []rest.Option {
+	return append(more, rest.Reads[storedCounts]("message.search"), rest.Reads[contactCount]("contact.list"), rest.Reads[groupCount]("group.list"),
+		rest.Reads[ruleCount]("automation.listAutoReplies"), rest.Reads[scheduleCount]("schedule.list"), rest.Reads[assistant]("automation.getSettings"))
+}
+
+// showAssistant returns the settings of the assistant of the session of the exchange; nil = they were never set.
+func showAssistant(x *rest.Exchange) (any, error) {
+	var a assistant
+	err := x.Read("automation.getSettings", nil, &a)
+	if has(err, rpc.CodeOwnerUnavailable) {
+		err = nil
+	}
+	if err != nil || a.Settings.UpdatedAt == nil {
+		return nil, err
+	}
+	return &a.Settings, a.Settings.FinishAnswerOf(x)
+}
 
 // countStored returns the counts of the session of the exchange. They are zeros if another server runs the session and does not answer.
 func countStored(x *rest.Exchange) (n sessionCounts, err error) {
 	var messages storedCounts
 	var contacts contactCount
 	var groups groupCount
+	var rules ruleCount
+	var schedules scheduleCount
 	err = x.Read("message.search", rest.Params{"limit": 1}, &messages)
 	if err == nil {
 		err = x.Read("contact.list", nil, &contacts)
@@ -181,10 +215,16 @@ func countStored(x *rest.Exchange) (n sessionCounts, err error) {
 	if err == nil {
 		err = x.Read("group.list", rest.Params{"refresh": false, "include_participants": false}, &groups)
 	}
+	if err == nil {
+		err = x.Read("automation.listAutoReplies", nil, &rules)
+	}
+	if err == nil {
+		err = x.Read("schedule.list", nil, &schedules)
+	}
 	if has(err, rpc.CodeOwnerUnavailable) {
 		err = nil
 	}
-	return sessionCounts{contacts.Contacts, messages.Messages, groups.Groups}, err
+	return sessionCounts{contacts.Contacts, messages.Messages, groups.Groups, rules.Rules, schedules.Schedules}, err
 }
 
 // has reports whether an error has a code.
@@ -229,7 +269,10 @@ func listSessions(x *rest.Exchange, _ *rest.None) ([]listedSession, error) {
 // completeListed adds the counts to a listed session, and the word of the document.
 func completeListed(x *rest.Exchange, s *listedSession) (err error) {
 	s.Status = cmp.Or(documentedWords[s.Status], "Disconnected")
-	if s.Count, err = countStored(x); has(err, rpc.CodeNotFound) { // deleted since
+	if s.Count, err = countStored(x); err == nil {
+		s.BotConfig, err = showAssistant(x)
+	}
+	if has(err, rpc.CodeNotFound) { // deleted since
 		return nil
 	}
 	return err
@@ -277,6 +320,9 @@ func showSession(x *rest.Exchange, _ *idRequest) (*lifted[shownSession], error) 
 	err := x.Read("session.get", rest.Params{"include_qr_code": true}, &one)
 	if err == nil {
 		one.Session.Count, err = countStored(x)
+	}
+	if err == nil {
+		one.Session.BotConfig, err = showAssistant(x)
 	}
 	s := &one.Session
 	s.Messages, s.HasInstance = s.Count.Messages, s.Status != "STOPPED" && s.Status != "LOGGED_OUT"

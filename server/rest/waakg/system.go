@@ -10,9 +10,8 @@ import (
 func systemRoutes() []rest.Route {
 	return []rest.Route{
 		rest.Row("GET", "/system/monitor", "server.getHealth", showServer, rest.Reads[serverState]("server.getHealth"), rest.FailText("Internal Server Error")),
-		rest.Row("GET", "/system/monitor/{sessionId}", "session.getStatus message.search contact.list group.list chat.list", showMonitor, rest.Reads[connection]("session.getStatus"),
-			rest.Reads[storedCounts]("message.search"), rest.Reads[contactCount]("contact.list"), rest.Reads[groupCount]("group.list"), rest.Reads[chatCount]("chat.list"),
-			rest.FailText("Internal Server Error")),
+		rest.Row("GET", "/system/monitor/{sessionId}", "session.getStatus chat.list"+storedMethods, showMonitor, storedReads(rest.Reads[connection]("session.getStatus"), rest.Reads[chatCount]("chat.list"),
+			rest.FailText("Internal Server Error"))...),
 	}
 }
 
