@@ -92,6 +92,9 @@ func (c conn) StaysOut(ctx context.Context, outlet string) (bool, error) {
 	return c.session.b.store.staysOut(ctx, c.session.id, outlet)
 }
 
+// SettingAvailability notes that a caller sets the availability of a connection, which the session does not change by itself from then on.
+func (c conn) SettingAvailability(cli *whatsmeow.Client) { c.session.availability.Store(cli) }
+
 // StaysUnavailable reports whether the session stays offline after it has connected.
 func (c conn) StaysUnavailable() bool { return c.session.Settings().UnavailableAfterConnect }
 

@@ -109,6 +109,9 @@ func (s *Session) goUnavailable(cli *whatsmeow.Client) {
 	case <-ctx.Done():
 		return
 	}
+	if s.availability.Load() == cli {
+		return
+	}
 	if err := cli.SendPresence(ctx, "unavailable"); err != nil {
 		s.log().Debug("presence could not be set after connecting", "error", err)
 	}

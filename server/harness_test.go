@@ -28,6 +28,10 @@ const patience = 30 * time.Second
 const childMode = "WAYSTATION_TEST_CHILD"
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == hashCommand {
+		main()
+		return
+	}
 	if os.Getenv(childMode) == "" {
 		goleak.VerifyTestMain(withBrokers{m}, testkit.LibraryLeaks()...)
 		return

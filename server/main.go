@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/waystation/waystation/server/accounts"
 	"github.com/waystation/waystation/server/cli"
 	"github.com/waystation/waystation/server/config"
 )
@@ -19,6 +21,15 @@ var (
 )
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == hashCommand {
+		// The server that started this process ends it, by closing its input.
+		signal.Ignore(os.Interrupt, syscall.SIGTERM)
+		if err := accounts.ServeDerivations(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(cli.ExitFailure)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)

@@ -40,7 +40,8 @@ func (c *liveConn) Identity() Identity {
 	return Identity{JID: conntest.Own, LID: c.OwnPhone.LID(), PushName: "Own", BusinessName: c.business}
 }
 
-func (c *liveConn) StaysUnavailable() bool { return c.unavailable }
+func (c *liveConn) SettingAvailability(*whatsmeow.Client) {}
+func (c *liveConn) StaysUnavailable() bool                { return c.unavailable }
 
 func (c *liveConn) FetchAppState(_ context.Context, _ *whatsmeow.Client, name appstate.WAPatchName, opts statesync.FetchOptions) error {
 	c.fetched, c.options = append(c.fetched, name), opts

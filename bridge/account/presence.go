@@ -15,6 +15,7 @@ func (s *Service) SetAvailability(ctx context.Context, available bool) error {
 	if err != nil {
 		return err
 	}
+	s.conn.SettingAvailability(cli)
 	state := types.PresenceUnavailable
 	if available {
 		state = types.PresenceAvailable

@@ -17,6 +17,8 @@ type Conn interface {
 	Live() (*whatsmeow.Client, error)
 	// Identity returns the addresses and names of the account as the session knows them.
 	Identity() Identity
+	// SettingAvailability notes that a caller sets the availability of a connection.
+	SettingAvailability(cli *whatsmeow.Client)
 	// StaysUnavailable reports whether the session shows itself as offline after it has connected.
 	StaysUnavailable() bool
 	// WriteAppState changes the account's synchronised settings; operation is its name in errors.

@@ -19,7 +19,8 @@ type fakeConn struct{ *conntest.Conn }
 
 func (fakeConn) Identity() Identity { return Identity{JID: conntest.Own} }
 
-func (fakeConn) StaysUnavailable() bool { return false }
+func (fakeConn) SettingAvailability(*whatsmeow.Client) {}
+func (fakeConn) StaysUnavailable() bool                { return false }
 
 func (fakeConn) FetchAppState(context.Context, *whatsmeow.Client, appstate.WAPatchName, statesync.FetchOptions) error {
 	return nil

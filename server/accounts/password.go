@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/argon2"
@@ -29,47 +30,53 @@ const maxWaiting = 16
 // hasher hashes passwords, a limited number at a time and per second: each takes 19 MiB of memory and tens of milliseconds of a processor, which other
 // calls need.
 type hasher struct {
-	places  chan struct{}
-	waiting chan struct{}
-	pause   time.Duration // of a place after a hash
-	dummy   string        // hash of no account
+	places    chan *process
+	waiting   chan struct{}
+	pause     time.Duration // of a place after a hash
+	processes bool          // passwords are hashed in other processes
+	dummy     string        // hash of no account
 }
 
-func newHasher(concurrent, perSecond int) *hasher {
-	h := &hasher{places: make(chan struct{}, concurrent), waiting: make(chan struct{}, maxWaiting), pause: time.Second * time.Duration(concurrent) / time.Duration(perSecond)}
+func newHasher(cfg *Config) *hasher {
+	h := &hasher{places: make(chan *process, cfg.Hashes), waiting: make(chan struct{}, maxWaiting), pause: time.Second * time.Duration(cfg.Hashes) / time.Duration(cfg.HashRate), processes: cfg.HashProgram != nil}
+	var failing atomic.Bool
+	for range cfg.Hashes {
+		h.places <- &process{program: cfg.HashProgram, local: (*derivation).run, log: cfg.Log, failing: &failing}
+	}
 	var none [argonKey]byte
 	_, _ = rand.Read(none[:]) // crypto/rand never fails
 	h.dummy = encodeHash(argonMemory, argonTime, argonThreads, none[:argonSalt], none[:])
 	return h
 }
 
-// run runs f at its turn. The error is an *rpc.Error when too many others wait.
-func (h *hasher) run(ctx context.Context, f func()) error {
+// derive returns the key of d, at its turn. The error is an *rpc.Error when too many others wait.
+func (h *hasher) derive(ctx context.Context, d *derivation) ([]byte, error) {
 	select {
 	case h.waiting <- struct{}{}:
 	default:
-		return rpc.RateLimited("too many passwords are being checked", time.Second)
+		return nil, rpc.RateLimited("too many passwords are being checked", time.Second)
 	}
 	defer func() { <-h.waiting }()
 	select {
-	case h.places <- struct{}{}:
+	case p := <-h.places:
+		began := time.Now()
+		key := p.derive(d)
+		time.AfterFunc(h.pause-time.Since(began), func() { h.places <- p }) // at once if the hash took longer
+		return key, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
-	began := time.Now()
-	f()
-	time.AfterFunc(h.pause-time.Since(began), func() { <-h.places }) // at once if the hash took longer
-	return nil
 }
 
 // hash returns the hash of a password with a new salt.
-func (h *hasher) hash(ctx context.Context, password string) (hash string, err error) {
+func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	var salt [argonSalt]byte
 	_, _ = rand.Read(salt[:]) // crypto/rand never fails
-	err = h.run(ctx, func() {
-		hash = encodeHash(argonMemory, argonTime, argonThreads, salt[:], argon2.IDKey([]byte(password), salt[:], argonTime, argonMemory, argonThreads, argonKey))
-	})
-	return hash, err
+	key, err := h.derive(ctx, &derivation{Password: []byte(password), Salt: salt[:], Passes: argonTime, Memory: argonMemory, Threads: argonThreads, Length: argonKey})
+	if err != nil {
+		return "", err
+	}
+	return encodeHash(argonMemory, argonTime, argonThreads, salt[:], key), nil
 }
 
 // verify reports whether a password is that of a hash. An empty hash takes the same time and is that of no password.
@@ -82,10 +89,8 @@ func (h *hasher) verify(ctx context.Context, hash, password string) (ok bool, er
 	if err != nil {
 		return false, err
 	}
-	err = h.run(ctx, func() {
-		ok = subtle.ConstantTimeCompare(argon2.IDKey([]byte(password), salt, passes, memory, threads, uint32(len(key))), key) == 1
-	})
-	return ok && known, err
+	got, err := h.derive(ctx, &derivation{Password: []byte(password), Salt: salt, Passes: passes, Memory: memory, Threads: threads, Length: uint32(len(key))})
+	return err == nil && subtle.ConstantTimeCompare(got, key) == 1 && known, err
 }
 
 // encodeHash writes a hash in the form of the reference implementation.

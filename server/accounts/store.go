@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os/exec"
 	"strings"
 	"sync"
 	"time"
@@ -28,14 +29,15 @@ var migrations embed.FS
 
 // Config of a Store. Zero fields take the defaults given with each.
 type Config struct {
-	MaxAccounts    int           // 1,000
-	MaxKeys        int           // API keys of an account; 20
-	MaxLogins      int           // log-ins of an account at a time, of which the oldest ends; 20
-	MaxGrants      int           // accounts with which a session is shared; 100
-	LoginTTL       time.Duration // validity of a log-in; 30 days
-	Hashes         int           // passwords that are hashed at a time; 1
-	HashRate       int           // passwords that are hashed per second; 10
-	WrongPasswords int           // failed log-ins per minute of an address, and for an e-mail address; 10
+	MaxAccounts    int              // 1,000
+	MaxKeys        int              // API keys of an account; 20
+	MaxLogins      int              // log-ins of an account at a time, of which the oldest ends; 20
+	MaxGrants      int              // accounts with which a session is shared; 100
+	LoginTTL       time.Duration    // validity of a log-in; 30 days
+	Hashes         int              // passwords that are hashed at a time; 1
+	HashRate       int              // passwords that are hashed per second; 10
+	HashProgram    func() *exec.Cmd // runs ServeDerivations on its standard input and output; nil = passwords are hashed in this process
+	WrongPasswords int              // failed log-ins per minute of an address, and for an e-mail address; 10
 	// Poll is the interval between looks at changes of other servers on a PostgreSQL database, and at expired credentials; 250 ms.
 	Poll time.Duration
 	// Key encrypts the keys that can be read again; PreviousKeys are those before it.
@@ -43,7 +45,8 @@ type Config struct {
 	PreviousKeys [][]byte
 	// Changed is called after credentials or access were taken away; nil = nothing is called.
 	Changed func()
-	Log     *slog.Logger // nil = silent
+	Log     *slog.Logger     // nil = silent
+	Now     func() time.Time // nil = time.Now
 }
 
 func (c Config) withDefaults() Config {
@@ -60,6 +63,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Poll <= 0 {
 		c.Poll = 250 * time.Millisecond
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.Changed == nil {
 		c.Changed = func() {}
@@ -98,8 +104,8 @@ var _ accountmethods.Store = (*Store)(nil)
 func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	s := &Store{
-		cfg: cfg, hasher: newHasher(cfg.Hashes, cfg.HashRate), wrong: rpc.NewRates(float64(cfg.WrongPasswords)/60, cfg.WrongPasswords),
-		now: time.Now, credentials: map[string]*Credential{}, done: make(chan struct{}),
+		cfg: cfg, hasher: newHasher(&cfg), wrong: rpc.NewRates(float64(cfg.WrongPasswords)/60, cfg.WrongPasswords),
+		now: cfg.Now, credentials: map[string]*Credential{}, done: make(chan struct{}),
 	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err == nil {
@@ -127,6 +133,7 @@ func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Store, error) 
 func (s *Store) Close(ctx context.Context) error {
 	s.stop()
 	<-s.done
+	s.hasher.close(ctx)
 	return s.storeUses(ctx)
 }
 

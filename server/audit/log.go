@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -54,6 +55,8 @@ const (
 	roomTimeout = time.Second
 	// flushTimeout bounds the last flush beyond the caller's context.
 	flushTimeout = 5 * time.Second
+	// forgetFor is how long the owner of deleted data is known; calls end sooner.
+	forgetFor = time.Hour
 )
 
 // errBehind is the cause for entries that find no room.
@@ -76,6 +79,8 @@ type Log struct {
 	flushing sync.Mutex // held while entries are stored
 	mu       sync.Mutex
 	waiting  []entry
+	// forgotten has the owners whose data was deleted and when: calls that began before may end after it.
+	forgotten map[string]time.Time
 }
 
 var _ servermethods.AuditLog = (*Log)(nil)
@@ -103,7 +108,7 @@ func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Log, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{db: db, cfg: cfg, room: make(chan struct{}, cfg.MaxWaiting), wake: make(chan struct{}, 1)}
+	l := &Log{db: db, cfg: cfg, forgotten: map[string]time.Time{}, room: make(chan struct{}, cfg.MaxWaiting), wake: make(chan struct{}, 1)}
 	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	l.done.Go(func() { l.flushLoop(ctx) })
 	l.done.Go(func() {
@@ -154,6 +159,9 @@ func (l *Log) Record(ctx context.Context, c rpc.ChangedCall) {
 		return
 	}
 	l.mu.Lock()
+	if _, gone := l.forgotten[e.owner]; gone && e.owner != "" {
+		e.session, e.owner = l.standIn(e.session), ""
+	}
 	l.waiting = append(l.waiting, e)
 	full := len(l.waiting) >= flushRows
 	l.mu.Unlock()
@@ -254,8 +262,13 @@ func (l *Log) insertBatch(ctx context.Context, batch []entry) error {
 	return err
 }
 
-// ForgetSession replaces the id of a session whose data is deleted, in entries stored and waiting.
+// ForgetSession replaces the id of a session whose data is deleted, in entries stored, waiting, and of calls that end later.
 func (l *Log) ForgetSession(ctx context.Context, owner string) error {
+	now := time.Now()
+	l.mu.Lock()
+	maps.DeleteFunc(l.forgotten, func(_ string, at time.Time) bool { return now.Sub(at) > forgetFor })
+	l.forgotten[owner] = now
+	l.mu.Unlock()
 	if err := l.storeWaiting(ctx); err != nil {
 		return err
 	}

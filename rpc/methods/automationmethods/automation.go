@@ -16,7 +16,7 @@ type Deps struct {
 }
 
 type settingsResult struct {
-	Settings automation.Settings `json:"settings" doc:"automation_settings object"`
+	Settings automation.AssistantSettings `json:"settings" doc:"automation_settings object"`
 }
 
 type autoReplyParam struct {

@@ -155,7 +155,7 @@ func (e *RPCError) Error() string { return e.Message + " (" + e.Data.Reason + ")
 // CallMethod runs a method over POST /v1/rpc and retries after a rate limit.
 func CallMethod(addr, method string, params, result any) error {
 	for {
-		err := callOnce(addr, method, params, result)
+		err := CallOnce(addr, method, params, result)
 		var refused *RPCError
 		if !errors.As(err, &refused) || refused.Data.Reason != "rate_limited" {
 			return err
@@ -164,7 +164,8 @@ func CallMethod(addr, method string, params, result any) error {
 	}
 }
 
-func callOnce(addr, method string, params, result any) error {
+// CallOnce runs a method over POST /v1/rpc.
+func CallOnce(addr, method string, params, result any) error {
 	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 	if err != nil {
 		return err
