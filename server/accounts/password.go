@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,18 +28,24 @@ const (
 // maxWaiting is the number of callers that wait for a password to be hashed.
 const maxWaiting = 16
 
+// hashBurst is the number of passwords that are hashed without pauses after a time without any.
+const hashBurst = 10
+
 // hasher hashes passwords, a limited number at a time and per second: each takes 19 MiB of memory and tens of milliseconds of a processor, which other
 // calls need.
 type hasher struct {
 	places    chan *process
 	waiting   chan struct{}
-	pause     time.Duration // of a place after a hash
+	interval  time.Duration // between hashes, in the long run
 	processes bool          // passwords are hashed in other processes
 	dummy     string        // hash of no account
+
+	mu   sync.Mutex
+	next time.Time // when the next hash is due at the rate; in the past while a burst is possible
 }
 
 func newHasher(cfg *Config) *hasher {
-	h := &hasher{places: make(chan *process, cfg.Hashes), waiting: make(chan struct{}, maxWaiting), pause: time.Second * time.Duration(cfg.Hashes) / time.Duration(cfg.HashRate), processes: cfg.HashProgram != nil}
+	h := &hasher{places: make(chan *process, cfg.Hashes), waiting: make(chan struct{}, maxWaiting), interval: time.Second / time.Duration(cfg.HashRate), processes: cfg.HashProgram != nil}
 	var failing atomic.Bool
 	for range cfg.Hashes {
 		h.places <- &process{program: cfg.HashProgram, local: (*derivation).run, log: cfg.Log, failing: &failing}
@@ -59,13 +66,24 @@ func (h *hasher) derive(ctx context.Context, d *derivation) ([]byte, error) {
 	defer func() { <-h.waiting }()
 	select {
 	case p := <-h.places:
-		began := time.Now()
 		key := p.derive(d)
-		time.AfterFunc(h.pause-time.Since(began), func() { h.places <- p }) // at once if the hash took longer
+		time.AfterFunc(h.nextPause(), func() { h.places <- p })
 		return key, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// nextPause counts a hash and returns how long its place is not used.
+func (h *hasher) nextPause() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	if earliest := now.Add(-(hashBurst - 1) * h.interval); h.next.Before(earliest) {
+		h.next = earliest
+	}
+	h.next = h.next.Add(h.interval)
+	return h.next.Sub(now)
 }
 
 // hash returns the hash of a password with a new salt.

@@ -35,7 +35,7 @@ type Config struct {
 	MaxGrants      int              // accounts with which a session is shared; 100
 	LoginTTL       time.Duration    // validity of a log-in; 30 days
 	Hashes         int              // passwords that are hashed at a time; 1
-	HashRate       int              // passwords that are hashed per second; 10
+	HashRate       int              // passwords that are hashed per second; 1
 	HashProgram    func() *exec.Cmd // runs ServeDerivations on its standard input and output; nil = passwords are hashed in this process
 	WrongPasswords int              // failed log-ins per minute of an address, and for an e-mail address; 10
 	// Poll is the interval between looks at changes of other servers on a PostgreSQL database, and at expired credentials; 250 ms.
@@ -53,7 +53,7 @@ func (c Config) withDefaults() Config {
 	for _, field := range []struct {
 		value *int
 		or    int
-	}{{&c.MaxAccounts, 1000}, {&c.MaxKeys, 20}, {&c.MaxLogins, 20}, {&c.MaxGrants, 100}, {&c.Hashes, 1}, {&c.HashRate, 10}, {&c.WrongPasswords, 10}} {
+	}{{&c.MaxAccounts, 1000}, {&c.MaxKeys, 20}, {&c.MaxLogins, 20}, {&c.MaxGrants, 100}, {&c.Hashes, 1}, {&c.HashRate, 1}, {&c.WrongPasswords, 10}} {
 		if *field.value <= 0 {
 			*field.value = field.or
 		}

@@ -281,7 +281,7 @@ type Config struct {
 
 	PasswordHashes int `flag:"password-hashes" unit:"passwords" default:"1" min:"1" max:"64" doc:"Passwords that are hashed at a time; 16 more may wait." why:"Each occupies a processor and 19 MiB for some 20 ms."`
 
-	PasswordRate int `flag:"password-rate" unit:"passwords/s" default:"10" min:"1" max:"10000" doc:"Passwords that are hashed in a second." why:"A flood of log-ins leaves the processors to other calls."`
+	PasswordRate int `flag:"password-rate" unit:"passwords/s" default:"1" min:"1" max:"10000" doc:"Passwords that are hashed in a second, in the long run; 10 are hashed without a pause." why:"A flood of log-ins leaves the processors to other calls."`
 
 	WrongPasswords int `flag:"wrong-passwords" unit:"log-ins/min" default:"10" min:"1" max:"100000" doc:"Log-ins that may fail in a minute, of one address and for one e-mail address; more are refused without a look at the password." why:"Prevents guessing; people mistype a few times."`
 
