@@ -48,7 +48,7 @@ func newHasher(cfg *Config) *hasher {
 	h := &hasher{places: make(chan *process, cfg.Hashes), waiting: make(chan struct{}, maxWaiting), interval: time.Second / time.Duration(cfg.HashRate), processes: cfg.HashProgram != nil}
 	var failing atomic.Bool
 	for range cfg.Hashes {
-		h.places <- &process{program: cfg.HashProgram, local: (*derivation).run, log: cfg.Log, failing: &failing}
+		h.places <- &process{program: cfg.HashProgram, local: (*derivation).computeKey, log: cfg.Log, failing: &failing}
 	}
 	var none [argonKey]byte
 	_, _ = rand.Read(none[:]) // crypto/rand never fails
@@ -66,7 +66,7 @@ func (h *hasher) derive(ctx context.Context, d *derivation) ([]byte, error) {
 	defer func() { <-h.waiting }()
 	select {
 	case p := <-h.places:
-		key := p.derive(d)
+		key := p.deriveKey(d)
 		time.AfterFunc(h.nextPause(), func() { h.places <- p })
 		return key, nil
 	case <-ctx.Done():

@@ -25,7 +25,7 @@ type derivation struct {
 	Length   uint32 `json:"length"`
 }
 
-func (d *derivation) run() []byte {
+func (d *derivation) computeKey() []byte {
 	return argon2.IDKey(d.Password, d.Salt, d.Passes, d.Memory, d.Threads, d.Length)
 }
 
@@ -59,7 +59,7 @@ func ServeDerivations(in io.Reader, out io.Writer) error {
 	for {
 		select {
 		case d := <-requests:
-			if err := encoder.Encode(d.run()); err != nil {
+			if err := encoder.Encode(d.computeKey()); err != nil {
 				return fmt.Errorf("accounts: %w", err)
 			}
 		case err := <-failed:
@@ -87,14 +87,14 @@ type process struct {
 	ended chan struct{} // closed when the process has ended
 }
 
-// derive returns the key of d.
-func (p *process) derive(d *derivation) []byte {
+// deriveKey returns the key of d.
+func (p *process) deriveKey(d *derivation) []byte {
 	if p.program == nil {
 		return p.local(d)
 	}
 	for {
 		used := p.cmd != nil
-		key, err := p.ask(d)
+		key, err := p.requestKey(d)
 		if err == nil {
 			p.failing.Store(false)
 			return key
@@ -110,9 +110,9 @@ func (p *process) derive(d *derivation) []byte {
 	}
 }
 
-func (p *process) ask(d *derivation) (key []byte, err error) {
+func (p *process) requestKey(d *derivation) (key []byte, err error) {
 	if p.cmd == nil {
-		if err := p.start(); err != nil {
+		if err := p.startProgram(); err != nil {
 			return nil, err
 		}
 	}
@@ -131,7 +131,7 @@ func (p *process) ask(d *derivation) (key []byte, err error) {
 	return key, nil
 }
 
-func (p *process) start() (err error) {
+func (p *process) startProgram() (err error) {
 	cmd := p.program()
 	if p.in, err = cmd.StdinPipe(); err != nil {
 		return err
