@@ -36,12 +36,14 @@ type Feed struct {
 	session string
 	changed chan struct{} // has one element after a new one
 
+	answered func() // called with the answer to hello, or when the socket has ended
+
 	mu   sync.Mutex
 	all  []Happening
 	fail error
 }
 
-// FollowEvents opens a socket for one session and reads it until the test ends.
+// FollowEvents opens a socket for one session and reads it until the test ends. It returns after the answer to hello: signals before that are for nobody.
 func FollowEvents(t *testing.T, server *Process, session string) *Feed {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -65,13 +67,21 @@ func FollowEvents(t *testing.T, server *Process, session string) *Feed {
 	if err == nil {
 		err = ws.Write(ctx, websocket.MessageText, hello)
 	}
+	answered := make(chan struct{})
+	f.answered = sync.OnceFunc(func() { close(answered) })
 	go func() {
 		defer close(done)
 		for err == nil {
 			err = f.read(ctx, ws)
 		}
 		f.note(nil, err)
+		f.answered()
 	}()
+	select {
+	case <-answered:
+	case <-time.After(FeedWait):
+		t.Fatal("the socket does not answer hello")
+	}
 	return f
 }
 
@@ -84,6 +94,7 @@ func (f *Feed) read(ctx context.Context, ws *websocket.Conn) error {
 		Method string          `json:"method"`
 		Params json.RawMessage `json:"params"`
 		Error  json.RawMessage `json:"error"`
+		Result json.RawMessage `json:"result"`
 	}
 	if err := json.Unmarshal(raw, &frame); err != nil {
 		return err
@@ -91,6 +102,8 @@ func (f *Feed) read(ctx context.Context, ws *websocket.Conn) error {
 	switch {
 	case frame.Error != nil, frame.Method == "events.gap":
 		return fmt.Errorf("the socket sent %s", raw)
+	case frame.Result != nil:
+		f.answered()
 	case frame.Method == "event", frame.Method == "signal":
 		var h Happening
 		if err := json.Unmarshal(frame.Params, &h); err != nil {
