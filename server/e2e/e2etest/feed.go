@@ -43,7 +43,7 @@ type Feed struct {
 	fail error
 }
 
-// FollowEvents opens a socket for one session and reads it until the test ends. It returns after the answer to hello: signals before that are for nobody.
+// FollowEvents opens a socket for one session and reads it until the test ends. It returns after the answer to hello, as earlier signals would be lost.
 func FollowEvents(t *testing.T, server *Process, session string) *Feed {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
