@@ -9,7 +9,6 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/bridge/sessionconfig"
-	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // TestChosenAvailabilityStays sets the availability right after a session has connected whose settings make it go offline then: the choice of the caller
@@ -27,7 +26,12 @@ func TestChosenAvailabilityStays(t *testing.T) {
 		return s, phone
 	}
 	chooses, chosen := connect("chooses", "15550000002")
-	testkit.Eventually(t, "the account's name, which the presence carries", func() bool { return chooses.Account().SetAvailability(w.ctx(), true) == nil })
+	w.reader("chooses").until("the account's name, which the presence carries", func(e event) bool {
+		return e.Type == "AppStateSyncComplete" && e.data["name"] == "critical_block"
+	})
+	if err := chooses.Account().SetAvailability(w.ctx(), true); err != nil {
+		t.Fatal(err)
+	}
 	_, other := connect("other", "15550000003")
 	for _, phone := range []*sandbox.Phone{chosen, other} {
 		if err := watcher.Watch(phone.JID()); err != nil {

@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,6 +91,9 @@ func TestHashingProcessIsReplaced(t *testing.T) {
 			t.Errorf("%d processes were started, want %d", started, i+1)
 		}
 		p := <-h.places
+		if kernel, err := syscall.Getpriority(syscall.PRIO_PROCESS, p.cmd.Process.Pid); runtime.GOOS == "linux" && (err != nil || kernel != 1) { // 20 - nice
+			t.Errorf("priority %d, %v", kernel, err)
+		}
 		_ = p.cmd.Process.Kill()
 		<-p.ended
 		h.places <- p

@@ -42,6 +42,7 @@ const (
 // until it had no work for 30 seconds. Such a process has memory of its own and, on Linux, the lowest priority, so that the calls of the server wait neither
 // for the garbage collector nor for the processor.
 func ServeDerivations(in io.Reader, out io.Writer) error {
+	lowerPriority() // before anything is read, as it starts anew
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(processMemory)
 	requests, failed := make(chan derivation), make(chan error, 1)
@@ -139,7 +140,7 @@ func (p *process) startProgram() (err error) {
 	if p.out, err = cmd.StdoutPipe(); err != nil {
 		return err
 	}
-	if err := startLow(cmd); err != nil {
+	if err := cmd.Start(); err != nil {
 		return err
 	}
 	ended := make(chan struct{})

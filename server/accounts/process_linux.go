@@ -1,21 +1,28 @@
 package accounts
 
 import (
-	"os/exec"
+	"os"
 	"runtime"
 	"syscall"
 )
 
-// lowestPriority is the nice value of the processes that hash passwords.
-const lowestPriority = 19
+const (
+	// lowestPriority is the nice value of the processes that hash passwords.
+	lowestPriority = 19
+	// envLowered is set in the environment of such a process once it has that priority.
+	envLowered = "WAYSTATION_LOWERED"
+)
 
-// startLow starts a process at the lowest priority, which it has from the thread that starts it. That thread ends with the goroutine, as it is locked to it.
-func startLow(cmd *exec.Cmd) error {
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, lowestPriority) // without it, the process competes with the server
-		started <- cmd.Start()
-	}()
-	return <-started
+// lowerPriority gives this process the lowest priority, by starting its program anew: a priority is that of a thread, and the new program's threads have
+// that of the thread which started it. If that fails, the priority stays.
+func lowerPriority() {
+	if os.Getenv(envLowered) != "" {
+		return
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	path, err := os.Executable()
+	if err == nil && syscall.Setpriority(syscall.PRIO_PROCESS, 0, lowestPriority) == nil {
+		_ = syscall.Exec(path, os.Args, append(os.Environ(), envLowered+"=1"))
+	}
 }
