@@ -50,6 +50,9 @@ type Session struct {
 	// work counts calls, events and files that may store data of the session. It is closed once the session is deleted.
 	work gate
 
+	// availability is the connection whose availability a caller has set: the session does not go offline by itself then.
+	availability atomic.Pointer[whatsmeow.Client]
+
 	mu      sync.Mutex
 	row     sessionRow
 	snap    Snapshot
@@ -65,15 +68,13 @@ type Session struct {
 	loginDue    *whatsmeow.Client // WhatsApp requested a login before the pairing was confirmed
 	failures    int               // failed connects since the last success
 	connectedAt time.Time
-	// availability is the connection whose availability a caller has set: the session does not go offline by itself then.
-	availability atomic.Pointer[whatsmeow.Client]
-	codes        []string      // pairing codes not displayed yet
-	codesOf      int           // total number of codes
-	passkey      passkeyState  // the passkey step of the pairing in progress
-	bound        binding       // the account that owns the session's data
-	refusedJID   types.JID     // the account that the pairing in progress was refused for
-	rebind       bool          // the pairing in progress may use another account
-	changed      chan struct{} // closed at the next transition; nil = no waiters
+	codes       []string      // pairing codes not displayed yet
+	codesOf     int           // total number of codes
+	passkey     passkeyState  // the passkey step of the pairing in progress
+	bound       binding       // the account that owns the session's data
+	refusedJID  types.JID     // the account that the pairing in progress was refused for
+	rebind      bool          // the pairing in progress may use another account
+	changed     chan struct{} // closed at the next transition; nil = no waiters
 
 	states   *statesync.Service
 	groups   *groups.Service

@@ -9,7 +9,7 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Values of AssistantSettings.CommandAccess and Settings.ReplyAccess.
+// Values of AssistantSettings.CommandAccess and AssistantSettings.ReplyAccess.
 const (
 	AccessOwner     = "owner"
 	AccessSpecific  = "specific"
