@@ -76,14 +76,13 @@ const onlineTimeout = 10 * time.Second
 
 // SetOnline implements automation.Conn.
 func (c conn) SetOnline() {
-	cli, err := c.session.live()
-	if err != nil {
+	if _, err := c.session.live(); err != nil {
 		return // set after the login
 	}
 	c.session.b.spawn(func() {
 		ctx, cancel := context.WithTimeout(c.session.b.ctx, onlineTimeout)
 		defer cancel()
-		if err := cli.SendPresence(ctx, types.PresenceAvailable); err != nil {
+		if err := c.session.account.SetAvailability(ctx, true); err != nil {
 			c.session.log().Warn("the presence could not be set", "error", err)
 		}
 	})
